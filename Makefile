@@ -1,0 +1,49 @@
+# `make demo` shows everything on this machine; `make help` lists the rest.
+PYTHON ?= python3
+PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check
+REQUIREMENTS := requirements.txt $(wildcard layers/*.txt layers/*/requirements.txt)
+ENVIRONMENT ?= dev
+export PYTHONPATH := layers/shared/python
+
+.PHONY: help install format check test demo up down synth deploy clean
+help:  ## list the targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+
+install: .venv/.stamp  ## prepare .venv, the Node.js tools, the Lambda workers' Python, the layers
+	@.venv/bin/python -m local.toolchain
+
+.venv/.stamp: $(REQUIREMENTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.13")'
+	$(PYTHON) -m venv .venv && $(PIP) install -r requirements.txt
+	@touch $@
+
+format: install  ## format the code
+	.venv/bin/ruff format && .venv/bin/ruff check --fix
+
+check: install  ## formatting, lint, types, which room may import which
+	.venv/bin/ruff format --check && .venv/bin/ruff check && .venv/bin/mypy
+	.venv/bin/pytest -q tests/unit/test_architecture.py
+
+test: install  ## unit, integration, infrastructure and end-to-end tests
+	.venv/bin/pytest tests
+
+demo: install  ## a day of payments on real parts, from webhook to exact shares
+	@.venv/bin/python -m local.demo
+
+up: install  ## leave a stack running: RPC_URL= CHANGENOW_URL= ANVIL_PORT= CHANGENOW_PORT=
+	@.venv/bin/python -m local up --rpc-url "$(RPC_URL)" --changenow-url "$(CHANGENOW_URL)" \
+		--anvil-port "$(ANVIL_PORT)" --changenow-port "$(CHANGENOW_PORT)"
+
+down:  ## end it
+	@.venv/bin/python -m local down
+
+synth: install  ## write the templates for production into cdk.out/
+	@.venv/bin/python -m cdk.layers aws
+	@.venv/bin/python -m local.toolchain cdk synth --quiet -c environment=prod
+
+deploy: install  ## deploy to AWS: ENVIRONMENT=dev|prod ARGS="-c host_wallet=0x…"
+	@.venv/bin/python -m cdk.layers aws
+	@.venv/bin/python -m local.toolchain cdk deploy --all -c environment=$(ENVIRONMENT) $(ARGS)
+
+clean: down  ## remove everything that these commands have made
+	rm -rf .venv .venv-lambda .build .local cdk.out .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,27 @@
+"""The CDK app: two stacks of one environment, divided by how long their contents live.
+
+`cdk deploy -c environment=prod -c host_wallet=0x… --all`. Synthesis looks nothing up: it needs no
+credentials, no Docker and no network.
+"""
+
+from aws_cdk import App
+
+from cdk import config
+from cdk.data_stack import DataStack
+from cdk.pipeline_stack import PipelineStack
+
+
+def build(app: App) -> tuple[DataStack, PipelineStack]:
+    """Add the stacks of the environment that the app's context names."""
+    environment = config.load(app.node.try_get_context)
+    data = DataStack(app, f"{environment.prefix}data", environment=environment)
+    pipeline = PipelineStack(
+        app, f"{environment.prefix}pipeline", environment=environment, data=data
+    )
+    return data, pipeline
+
+
+if __name__ == "__main__":
+    app = App()
+    build(app)
+    app.synth()

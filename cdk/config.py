@@ -1,0 +1,196 @@
+"""What differs between the environments `local`, `dev` and `prod`, typed and in one place.
+
+`Settings` is what the functions read as environment variables; `Environment` adds what only the
+deployment needs. Values that are known only when the stack is brought up (the host wallet, the
+addresses of a local chain) come from the CDK context, for example `-c host_wallet=0x…`.
+"""
+
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from decimal import Decimal
+
+from aws_cdk import RemovalPolicy
+from aws_cdk.aws_logs import RetentionDays
+
+WEI_PER_GWEI = 10**9
+WEI_PER_ETH = 10**18
+DAY_SECONDS = 86_400
+
+ADDRESS_PATTERN = "0x[0-9a-fA-F]{40}"
+
+# Settings that may be unknown at synth: the pattern a value must match when the stack is deployed.
+REQUIRED_AT_DEPLOY = {
+    "HOST_WALLET_ADDRESS": ADDRESS_PATTERN,
+    "USDT_ADDRESS": ADDRESS_PATTERN,
+    "ETH_USD_FEED_ADDRESS": ADDRESS_PATTERN,
+    "CHANGENOW_URL": "https?://.+",
+}
+
+# CDK context key → setting. An environment names the ones it accepts.
+CONTEXT_SETTINGS = {
+    "host_wallet": "host_wallet_address",
+    "usdt": "usdt_address",
+    "feed": "eth_usd_feed_address",
+    "changenow_url": "changenow_url",
+    "chain_id": "chain_id",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The functions' settings: each field is the environment variable of its name in capitals."""
+
+    chain_id: int
+    host_wallet_address: str = ""
+    usdt_address: str = ""
+    eth_usd_feed_address: str = ""
+    changenow_url: str = ""
+    tp_flat_fee: Decimal = Decimal(3)  # percent
+
+    retry_wait_seconds: int = 60
+    retry_deadline_seconds: int = DAY_SECONDS
+    renew_at_receives: int = 900
+    poll_wait_seconds: int = 60
+    slow_poll_wait_seconds: int = 3600
+    slow_poll_after_seconds: int = DAY_SECONDS
+    stale_after_seconds: int = 300
+
+    confirmations: int = 12
+    approval_max_age_seconds: int = 600
+    preflight_max_age_seconds: int = 60
+    observation_period_seconds: int = 600
+    observation_max_age_seconds: int = 1800
+
+    batch_max_age_seconds: int = DAY_SECONDS
+    batch_max_payments: int = 100_000
+    batch_max_wei: int = 50 * WEI_PER_ETH
+    payment_max_wei: int = 10 * WEI_PER_ETH
+    sanity_band_percent: int = 25
+    provider_minimum_margin_percent: int = 5
+
+    transfer_max_wei: int = 50 * WEI_PER_ETH
+    daily_max_wei: int = 200 * WEI_PER_ETH
+    max_fee_per_gas_ceiling_wei: int = 300 * WEI_PER_GWEI
+    gas_limit_ceiling: int = 200_000
+    gas_reserve_wei: int = 5 * WEI_PER_ETH // 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """One deployment of the product: its settings and the size and care of its resources."""
+
+    name: str
+    parameters: Settings
+    accepts: tuple[str, ...] = ("host_wallet",)  # keys of CONTEXT_SETTINGS
+    layer_target: str = "aws"  # which built layers, see cdk.layers
+
+    has_vpc: bool = True  # isolated subnets, and Postgres on RDS in them
+    own_keys: bool = True  # a KMS key of ours for the wallet key's secret
+    tracing: bool = True
+    architecture: str = "arm64"
+    python: str = "3.13"
+    removal_policy: RemovalPolicy = RemovalPolicy.DESTROY
+    protected: bool = False  # against deletion: the stacks and the database
+
+    threshold_check_minutes: int = 15
+    reconciler_minutes: int = 1
+    log_retention: RetentionDays = RetentionDays.ONE_MONTH
+    api_requests_per_second: int = 50
+    api_burst: int = 100
+
+    database_instance: str = "t4g.micro"
+    database_storage_gib: int = 20
+    database_storage_max_gib: int = 100
+    database_backup_days: int = 7
+    database_multi_az: bool = False
+
+    @property
+    def prefix(self) -> str:
+        """What every deployed name begins with."""
+        return f"microbatch-{self.name}-"
+
+    def settings(self) -> dict[str, str]:
+        """The environment variables that are the same for every function, all text."""
+        return {
+            entry.name.upper(): str(getattr(self.parameters, entry.name))
+            for entry in fields(self.parameters)
+        }
+
+    def period_minutes(self, schedule: str) -> int:
+        """The period of a stage's schedule. Raises AttributeError when there is none."""
+        return int(getattr(self, f"{schedule}_minutes"))
+
+    def with_context(self, get: Callable[[str], object]) -> "Environment":
+        """This environment with the settings that the CDK context gives it."""
+        given: dict[str, object] = {}
+        for key in self.accepts:
+            value = get(key)
+            if value is not None:
+                setting = CONTEXT_SETTINGS[key]
+                given[setting] = int(str(value)) if setting == "chain_id" else str(value)
+        return replace(self, parameters=replace(self.parameters, **given))  # type: ignore[arg-type]
+
+
+def _machine_architecture() -> str:
+    return "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
+
+
+PROD = Environment(
+    name="prod",
+    parameters=Settings(
+        chain_id=1,
+        usdt_address="0xdAC17F958D2ee523a2206206994597C13D831ec7",
+        eth_usd_feed_address="0x5f4eC3Df9cbd43714FE2740f5E3616155c5b8419",
+        changenow_url="https://api.changenow.io",
+    ),
+    removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    protected=True,
+    log_retention=RetentionDays.ONE_YEAR,
+    database_instance="t4g.medium",
+    database_storage_max_gib=500,
+    database_backup_days=35,
+    database_multi_az=True,
+)
+
+# Sepolia has no ChangeNOW and no USDT of Tether's: both are ours and named when deploying.
+DEV = Environment(
+    name="dev",
+    parameters=Settings(
+        chain_id=11_155_111,
+        eth_usd_feed_address="0x694AA1769357215DE4FAC081bf1f309aDC325306",
+    ),
+    accepts=("host_wallet", "usdt", "changenow_url"),
+)
+
+# The emulator runs functions with its machine's own Python; drills compress time, not code.
+LOCAL = Environment(
+    name="local",
+    parameters=Settings(
+        chain_id=31_337,
+        retry_wait_seconds=2,
+        poll_wait_seconds=1,
+        slow_poll_wait_seconds=2,
+        confirmations=2,
+        observation_period_seconds=5,
+        stale_after_seconds=20,
+    ),
+    accepts=tuple(CONTEXT_SETTINGS),
+    layer_target="local",
+    has_vpc=False,
+    own_keys=False,
+    tracing=False,
+    architecture=_machine_architecture(),
+    python=f"{sys.version_info.major}.{sys.version_info.minor}",
+)
+
+ENVIRONMENTS = {environment.name: environment for environment in (LOCAL, DEV, PROD)}
+
+
+def load(get: Callable[[str], object]) -> Environment:
+    """The environment that the CDK context names. Raises ValueError when there is no such one."""
+    name = get("environment")
+    if name not in ENVIRONMENTS:
+        raise ValueError(f"-c environment={name}: choose one of {', '.join(ENVIRONMENTS)}")
+    return ENVIRONMENTS[str(name)].with_context(get)

@@ -1,0 +1,29 @@
+"""The stack of what must outlive a deployment: network, database, secrets."""
+
+from aws_cdk import Stack
+from constructs import Construct
+
+from cdk.config import Environment
+from cdk.database import Database
+from cdk.network import Network
+from cdk.secret_store import SecretStore
+
+
+class DataStack(Stack):
+    """Network and Postgres (not in `local`), and all secrets."""
+
+    def __init__(self, scope: Construct, id_: str, *, environment: Environment) -> None:
+        super().__init__(
+            scope,
+            id_,
+            description=f"microbatch {environment.name}: database, secrets, network",
+            termination_protection=environment.protected,
+        )
+        self.secrets = SecretStore(self, "Secrets", environment=environment)
+        self.network: Network | None = None
+        if environment.has_vpc:
+            self.network = Network(self, "Network")
+            database = Database(self, "Database", environment=environment, network=self.network)
+            self.secrets.arns["DATABASE"] = database.secret.secret_arn
+        else:
+            self.secrets.add("DATABASE", "Postgres: JSON host, port, dbname, username, password")

@@ -1,0 +1,143 @@
+"""The stack of what a deployment replaces: queues, functions, API, schedules, alarms."""
+
+import json
+from pathlib import Path
+
+from aws_cdk import CfnOutput, CfnParameter, Duration, IgnoreMode, Stack, triggers
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from cdk import layers
+from cdk.alarm_topic import alarm_topic
+from cdk.config import REQUIRED_AT_DEPLOY, Environment
+from cdk.data_stack import DataStack
+from cdk.stage_function import StageFunction, Surroundings
+from cdk.stage_queue import StageQueue
+from cdk.stage_role import Rights
+from cdk.stages import STAGES
+from cdk.webhook_api import WebhookApi
+from microbatch.messages import QUEUES
+
+SHARED_LAYER = Path(__file__).parent.parent / "layers" / "shared"
+
+
+class PipelineStack(Stack):
+    """Every stage of the stage table, joined by the queues of the message table."""
+
+    def __init__(
+        self, scope: Construct, id_: str, *, environment: Environment, data: DataStack
+    ) -> None:
+        super().__init__(
+            scope,
+            id_,
+            description=f"microbatch {environment.name}: queues, functions, API, schedules",
+            termination_protection=environment.protected,
+        )
+        self.deployed = environment
+        alarms = alarm_topic(self, "Alarms", environment=environment)
+        self.queues = {
+            name: StageQueue(self, name, environment=environment, alarms=alarms) for name in QUEUES
+        }
+        self.rights = Rights(
+            environment=environment,
+            queues=self.queues,
+            secret_arns=data.secrets.arns,
+            wallet_encryption=data.secrets.wallet_encryption,
+        )
+        surroundings = self._surroundings(data)
+        self.functions = {
+            stage.name: StageFunction(self, stage=stage, surroundings=surroundings)
+            for stage in STAGES
+        }
+        self._migrate_first()
+        for function in self.functions.values():
+            function.listen(self.rights)
+            function.run_on_schedule()
+        self.webhooks = WebhookApi(
+            self, "Webhooks", environment=environment, functions=self.functions.values()
+        )
+        self._output(data)
+
+    def _surroundings(self, data: DataStack) -> Surroundings:
+        environment = self.deployed
+        architecture = {
+            "arm64": lambda_.Architecture.ARM_64,
+            "x86_64": lambda_.Architecture.X86_64,
+        }[environment.architecture]
+        runtime = lambda_.Runtime(f"python{environment.python}", lambda_.RuntimeFamily.PYTHON)
+        shared = lambda_.Code.from_asset(
+            str(SHARED_LAYER), exclude=["__pycache__"], ignore_mode=IgnoreMode.GIT
+        )
+        root = self.node.try_get_context("layers")
+        built = layers.root(environment.layer_target) if root is None else Path(str(root))
+
+        def layer(name: str, code: lambda_.Code | None = None) -> lambda_.LayerVersion:
+            return lambda_.LayerVersion(
+                self,
+                f"{name.capitalize()}Layer",
+                code=code or lambda_.Code.from_asset(str(layers.require(built, name))),
+                description=f"microbatch {environment.name}: {name}",
+                compatible_runtimes=[runtime],
+                compatible_architectures=[architecture],
+            )
+
+        return Surroundings(
+            rights=self.rights,
+            settings=self._settings(),
+            network=data.network,
+            runtime=runtime,
+            architecture=architecture,
+            layers=[layer("shared", shared), layer("runtime")],
+            ethereum_layer=layer("ethereum"),
+        )
+
+    def _settings(self) -> dict[str, str]:
+        """The environment's settings; what is unknown now becomes a required stack parameter.
+
+        So the templates can be made without it, and a deployment without it stops before anything
+        has been changed.
+        """
+        return {
+            name: value or self._required_parameter(name)
+            for name, value in self.deployed.settings().items()
+        }
+
+    def _required_parameter(self, name: str) -> str:
+        return CfnParameter(
+            self,
+            name.title().replace("_", ""),
+            allowed_pattern=REQUIRED_AT_DEPLOY[name],
+            description=f"{name}: pass it to cdk with -c (see cdk/config.py), not here",
+        ).value_as_string
+
+    def _migrate_first(self) -> None:
+        """Bring the schema up to date before any other function is created or changed."""
+        migrator = self.functions["migrator"]
+        triggers.Trigger(
+            self,
+            "Migration",
+            handler=migrator.function,
+            timeout=Duration.seconds(migrator.stage.timeout_seconds),
+            execute_before=[
+                entry.function for entry in self.functions.values() if entry is not migrator
+            ],
+        )
+
+    def _output(self, data: DataStack) -> None:
+        prefix, arns = self.deployed.prefix, data.secrets.arns
+        functions = {name: entry.stage.name for name, entry in self.functions.items()}
+        outputs = {
+            "ApiUrl": self.webhooks.api.api_endpoint,
+            "ApiId": self.webhooks.api.api_id,
+            "Functions": json.dumps(
+                {name: prefix + stage.replace("_", "-") for name, stage in functions.items()}
+            ),
+            "Queues": json.dumps(
+                {name: entry.queue.queue_url for name, entry in self.queues.items()}
+            ),
+            "Secrets": json.dumps(
+                {name: f"microbatch/{self.deployed.name}/{name}" for name in arns}
+            ),
+        }
+        for name, value in outputs.items():
+            CfnOutput(self, name, value=value)

@@ -1,0 +1,78 @@
+"""The secrets: one per outside party and per key family.
+
+A vendor's secret is created empty, and a function that finds it empty refuses to start: its value
+is put in by the operator (`aws secretsmanager put-secret-value`), never by a template. Signing
+keys are generated, because nobody outside needs to know them.
+"""
+
+from collections.abc import Mapping
+
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from cdk.config import Environment
+from microbatch.messages import QUEUES
+
+WALLET_KEY = "HOST_WALLET_PRIVATE_KEY"
+VENDOR_SECRETS = {
+    "NOWPAYMENTS_IPN_SECRET": "NOWPayments: the IPN secret that signs its notifications",
+    "CHANGENOW_API_KEY": "ChangeNOW: the API key",
+    "ETHEREUM_RPC_URL": "Ethereum node: the RPC address, with its key",
+    WALLET_KEY: "Host wallet: 0x and 64 hex digits; readable by hostpay_signer only",
+}
+SIGNING_KEYS = tuple(sorted({carrier.key for carrier in QUEUES.values()}))
+SIGNING_KEY_LENGTH = 64
+
+
+class SecretStore(Construct):
+    """Every secret but RDS's own, by its canonical name."""
+
+    def __init__(self, scope: Construct, id_: str, *, environment: Environment) -> None:
+        super().__init__(scope, id_)
+        self._environment = environment
+        self.wallet_encryption = self._wallet_encryption()
+        self.arns: dict[str, str] = {}
+        for name, description in VENDOR_SECRETS.items():
+            key = self.wallet_encryption if name == WALLET_KEY else None
+            self.add(name, description, encryption=key)
+        for name in SIGNING_KEYS:
+            self.add(
+                name,
+                "Signs messages between our functions; 64 characters",
+                generate={"passwordLength": SIGNING_KEY_LENGTH, "excludePunctuation": True},
+            )
+
+    def add(
+        self,
+        name: str,
+        description: str,
+        *,
+        generate: Mapping[str, object] | None = None,
+        encryption: kms.Key | None = None,
+    ) -> None:
+        """Create a secret: empty, or generated."""
+        # The L2 construct would generate a value for a secret that must stay empty.
+        secret = secretsmanager.CfnSecret(
+            self,
+            name,
+            name=f"microbatch/{self._environment.name}/{name}",
+            description=description,
+            generate_secret_string=generate,  # type: ignore[arg-type]
+            kms_key_id=encryption.key_arn if encryption else None,
+        )
+        secret.apply_removal_policy(self._environment.removal_policy)
+        self.arns[name] = secret.attr_id  # the ARN, as Ref, but in the local emulator too
+
+    def _wallet_encryption(self) -> kms.Key | None:
+        # With the account's shared key whoever may read secrets could read this one. Its own key is
+        # a second lock and a second line in the audit trail, for the one secret that moves money.
+        if not self._environment.own_keys:
+            return None
+        return kms.Key(
+            self,
+            "WalletEncryption",
+            description=f"Encrypts {WALLET_KEY} of microbatch {self._environment.name}",
+            enable_key_rotation=True,
+            removal_policy=self._environment.removal_policy,
+        )

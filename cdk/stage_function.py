@@ -1,0 +1,160 @@
+"""A stage's Lambda function, and the things that start it: its queues and its schedule."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aws_cdk import Duration, IgnoreMode, Stack
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_scheduler_targets as scheduler_targets
+from constructs import Construct
+
+from cdk.network import Network
+from cdk.stage_queue import BATCHING_WINDOW_SECONDS, renew_at_receives
+from cdk.stage_role import NETWORK_ZONES, Rights, stage_role
+from cdk.stages import Stage
+
+FUNCTIONS = Path(__file__).parent.parent / "functions"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What every function of an environment shares."""
+
+    rights: Rights
+    settings: Mapping[str, str]
+    network: Network | None
+    runtime: lambda_.Runtime
+    architecture: lambda_.Architecture
+    layers: Sequence[lambda_.ILayerVersion]
+    ethereum_layer: lambda_.ILayerVersion
+
+
+class StageFunction(Construct):
+    """One row of the stage table, deployed."""
+
+    def __init__(self, scope: Construct, *, stage: Stage, surroundings: Surroundings) -> None:
+        super().__init__(scope, stage.name)
+        self.stage = stage
+        self._environment = surroundings.rights.environment
+        name = f"{self._environment.prefix}{stage.name.replace('_', '-')}"
+        log_group = logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/aws/lambda/{name}",
+            retention=self._environment.log_retention,
+            removal_policy=self._environment.removal_policy,
+        )
+        in_network = surroundings.network if stage.zone in NETWORK_ZONES else None
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            function_name=name,
+            description=f"{stage.zone}: {stage.does}",
+            code=_code(stage),
+            handler=f"{stage.name}.handler.lambda_handler",
+            runtime=surroundings.runtime,
+            architecture=surroundings.architecture,
+            layers=_layers(stage, surroundings),
+            timeout=Duration.seconds(stage.timeout_seconds),
+            memory_size=stage.memory_mb,
+            environment=_variables(stage, surroundings),
+            role=stage_role(
+                self,
+                stage=stage,
+                rights=surroundings.rights,
+                function_arn=Stack.of(self).format_arn(
+                    service="lambda",
+                    resource=f"function:{name}",
+                ),
+                log_group_arn=log_group.log_group_arn,
+            ),
+            log_group=log_group,
+            tracing=lambda_.Tracing.ACTIVE if self._environment.tracing else None,
+            vpc=in_network.vpc if in_network else None,
+            vpc_subnets=in_network.subnets if in_network else None,
+            security_groups=[in_network.functions] if in_network else None,
+            # Asking again goes round through the same functions for days. Lambda takes that for
+            # a runaway after 16 rounds and would throw the message out.
+            recursive_loop=lambda_.RecursiveLoop.ALLOW if stage.queues else None,
+            # A schedule comes again by itself; a late repetition of the last one is of no use.
+            retry_attempts=0 if stage.schedule else None,
+        )
+
+    @property
+    def target(self) -> lambda_.IFunction:
+        """What queues, routes and schedules call."""
+        return self.function
+
+    def listen(self, rights: Rights) -> None:
+        """Connect the function to its queues."""
+        for name in self.stage.queues:
+            window = BATCHING_WINDOW_SECONDS.get(name)
+            lambda_.EventSourceMapping(
+                self,
+                f"From-{name}",
+                target=self.target,
+                event_source_arn=rights.queues[name].queue.queue_arn,
+                batch_size=self.stage.batch_size,
+                max_batching_window=Duration.seconds(window) if window else None,
+                max_concurrency=self.stage.max_concurrency,
+                report_batch_item_failures=True,
+            )
+
+    def run_on_schedule(self) -> None:
+        """Start the function on its schedule, if it has one."""
+        if not self.stage.schedule:
+            return
+        period = Duration.minutes(self._environment.period_minutes(self.stage.schedule))
+        scheduler.Schedule(
+            self,
+            "Schedule",
+            schedule_name=self.function.function_name,
+            description=f"{self.stage.name}: {self.stage.does}",
+            schedule=scheduler.ScheduleExpression.rate(period),
+            target=scheduler_targets.LambdaInvoke(
+                self.target, retry_attempts=0, max_event_age=period
+            ),
+        )
+
+
+def _code(stage: Stage) -> lambda_.Code:
+    # Only the stage's folder, its package path kept: the import path is the same as in the tests.
+    return lambda_.Code.from_asset(
+        str(FUNCTIONS),
+        exclude=["*", f"!{stage.name}", f"!{stage.name}/**", "__pycache__"],
+        ignore_mode=IgnoreMode.GIT,
+    )
+
+
+def _layers(stage: Stage, surroundings: Surroundings) -> list[lambda_.ILayerVersion]:
+    extra = [surroundings.ethereum_layer] if stage.ethereum else []
+    return [*surroundings.layers, *extra]
+
+
+def _variables(stage: Stage, surroundings: Surroundings) -> dict[str, str]:
+    rights = surroundings.rights
+    known = dict.fromkeys((*stage.queues, *stage.sends_to, *stage.watches))
+    renew_at = renew_at_receives(stage, int(surroundings.settings["RENEW_AT_RECEIVES"]))
+    return {
+        **surroundings.settings,
+        "RENEW_AT_RECEIVES": str(renew_at),
+        # A statement ends before its function does, so that the error is ours to handle.
+        "STATEMENT_SECONDS": str(max(1, stage.timeout_seconds - 5)),
+        "ENVIRONMENT": rights.environment.name,
+        "RESOURCE_PREFIX": rights.environment.prefix,
+        "QUEUE_URLS": _json({name: rights.queues[name].queue.queue_url for name in known}),
+        "DEAD_LETTER_URLS": _json(
+            {name: rights.queues[name].dead_letters.queue_url for name in stage.queues}
+        ),
+        "SECRET_IDS": _json({name: rights.secret_arns[name] for name in stage.all_secrets}),
+    }
+
+
+def _json(values: Mapping[str, str]) -> str:
+    # Compact, because a function's variables may not pass 4 KB in all. For the same reason a stage
+    # that only watches a queue gets no address of its dead letters: it is the queue's, with "-dlq".
+    return json.dumps(values, separators=(",", ":"))

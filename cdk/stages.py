@@ -1,0 +1,231 @@
+"""The stage table: what CDK deploys, what the README shows and what the tests read back.
+
+A stage is one Lambda function in `functions/<name>/handler.py`. Everything about its network, its
+rights and its layers follows from its row here and from the queue table of `microbatch.messages`.
+"""
+
+from dataclasses import dataclass
+
+from microbatch.messages import QUEUES
+
+ZONES = ("edge", "ledger", "vault", "outbound")
+
+LEDGER_TIMEOUT_SECONDS = 30
+OUTBOUND_TIMEOUT_SECONDS = 20
+
+# ChangeNOW allows 30 calls a second and 1800 a minute; we stay under 20 a second in all.
+# An outbound function makes one call a turn, and a turn (receive, call over TLS, send the answer,
+# delete) takes at least this. AWS refuses a maximum concurrency below 2.
+CALL_SECONDS_MIN = 0.4
+
+
+def concurrency_for(calls_per_second: int) -> int:
+    """Maximum concurrency that keeps a one-call-at-a-time function within its call budget."""
+    return max(2, int(calls_per_second * CALL_SECONDS_MIN))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One function: its zone, its trigger, its limits and whom it may talk to."""
+
+    name: str
+    does: str
+    zone: str
+    queues: tuple[str, ...] = ()  # it is triggered by
+    routes: tuple[str, ...] = ()  # of the HTTP API
+    schedule: str = ""  # name of the period in cdk.config.Environment
+    sends_to: tuple[str, ...] = ()
+    watches: tuple[str, ...] = ()  # queues whose depth it may read
+    secrets: tuple[str, ...] = ()  # besides the signing keys, which follow from the queues
+    timeout_seconds: int = LEDGER_TIMEOUT_SECONDS
+    batch_size: int = 10
+    max_concurrency: int = 5
+    memory_mb: int = 512
+    ethereum: bool = False  # needs web3 (layers/ethereum)
+
+    @property
+    def signing_keys(self) -> tuple[str, ...]:
+        """The key families it reads or signs with, sorted."""
+        return tuple(sorted({QUEUES[queue].key for queue in (*self.queues, *self.sends_to)}))
+
+    @property
+    def all_secrets(self) -> tuple[str, ...]:
+        """Every secret it may read, signing keys included."""
+        return (*self.secrets, *self.signing_keys)
+
+    @property
+    def visibility_seconds(self) -> int:
+        """Visibility time-out of its queues: six times its own time-out."""
+        return 6 * self.timeout_seconds
+
+
+def _ledger(name: str, does: str, **rest: object) -> Stage:
+    return Stage(name=name, does=does, zone="ledger", secrets=("DATABASE",), **rest)  # type: ignore[arg-type]
+
+
+def _outbound(name: str, does: str, *, secret: str, calls_per_second: int, **rest: object) -> Stage:
+    return Stage(
+        name=name,
+        does=does,
+        zone="outbound",
+        secrets=(secret,),
+        timeout_seconds=OUTBOUND_TIMEOUT_SECONDS,
+        batch_size=1,  # the visibility clock of a batch's last record starts with the first
+        max_concurrency=concurrency_for(calls_per_second),
+        **rest,  # type: ignore[arg-type]
+    )
+
+
+STAGES: tuple[Stage, ...] = (
+    Stage(
+        name="payment_webhook",
+        does="verifies a payment notification over its raw body and queues it",
+        zone="edge",
+        routes=("POST /webhooks/nowpayments",),
+        sends_to=("payments",),
+        secrets=("NOWPAYMENTS_IPN_SECRET",),
+        timeout_seconds=3,
+    ),
+    _ledger(
+        "accumulator",
+        "stores one row per payment: fee taken, value noted, nothing queued; odd ones are held",
+        queues=("payments",),
+    ),
+    _ledger(
+        "threshold_check",
+        "claims pending payments and opens a batch when they are worth one exchange",
+        schedule="threshold_check",
+        sends_to=("swap-create",),
+    ),
+    _outbound(
+        "swap_quoter",
+        "asks the exchange for its range and an estimate",
+        queues=("swap-quote",),
+        sends_to=("swap-results",),
+        secret="CHANGENOW_API_KEY",
+        calls_per_second=4,
+    ),
+    _outbound(
+        "swap_creator",
+        "creates one exchange, with our wallet as refund address",
+        queues=("swap-create",),
+        sends_to=("swap-results",),
+        secret="CHANGENOW_API_KEY",
+        calls_per_second=4,
+    ),
+    _outbound(
+        "swap_monitor",
+        "asks an exchange once how it stands and passes on whatever it says",
+        queues=("swap-monitor",),
+        sends_to=("swap-results",),
+        secret="CHANGENOW_API_KEY",
+        calls_per_second=6,
+    ),
+    _ledger(
+        "swap_orchestrator",
+        "moves a swap along what the exchange and the chain say; orders its host payment",
+        queues=("swap-results",),
+        sends_to=(
+            "swap-create",
+            "swap-monitor",
+            "hostpay-trigger",
+            "hostpay-batch",
+            "chain-requests",
+            "microbatch-response",
+        ),
+    ),
+    _ledger(
+        "hostpay_intake",
+        "checks a payment order against the database and reserves its transfer, once",
+        queues=("hostpay-trigger", "hostpay-batch"),
+        sends_to=("hostpay-status-check", "hostpay-payment-execute"),
+    ),
+    _outbound(
+        "hostpay_status",
+        "asks the exchange's status once before anything is paid",
+        queues=("hostpay-status-check",),
+        sends_to=("hostpay-status-response",),
+        secret="CHANGENOW_API_KEY",
+        calls_per_second=6,
+    ),
+    _ledger(
+        "hostpay_approval",
+        "approves a transfer whose exchange is waiting; asks again, or rejects",
+        queues=("hostpay-status-response",),
+        sends_to=("hostpay-payment-execute", "hostpay-status-check", "swap-results"),
+    ),
+    Stage(
+        name="hostpay_signer",
+        does="takes the nonce, signs from the row and commits the bytes before they leave",
+        zone="vault",
+        queues=("hostpay-payment-execute",),
+        sends_to=("chain-requests", "hostpay-status-check"),
+        secrets=("DATABASE", "HOST_WALLET_PRIVATE_KEY"),
+        batch_size=1,
+        max_concurrency=2,
+        memory_mb=1024,
+        ethereum=True,
+    ),
+    _outbound(
+        "chain_gateway",
+        "makes one request to the Ethereum node and passes on what it says",
+        queues=("chain-requests",),
+        sends_to=("chain-results", "swap-results"),
+        secret="ETHEREUM_RPC_URL",
+        calls_per_second=20,
+        memory_mb=1024,
+        ethereum=True,
+    ),
+    _ledger(
+        "hostpay_recorder",
+        "turns what the chain says into attempt and transfer states, and into observations",
+        queues=("chain-results",),
+        sends_to=(
+            "chain-requests",
+            "hostpay-payment-execute",
+            "hostpay-payment-response",
+            "swap-results",
+        ),
+    ),
+    _ledger(
+        "hostpay_completion",
+        "a transfer is confirmed: has its exchange watched until it ends",
+        queues=("hostpay-payment-response",),
+        sends_to=("swap-monitor",),
+    ),
+    _ledger(
+        "swap_executed",
+        "distributes the USDT that arrived over the batch's payments, exactly",
+        queues=("microbatch-response",),
+        timeout_seconds=120,
+        batch_size=1,
+        max_concurrency=2,
+    ),
+    _ledger(
+        "reconciler",
+        "re-sends what a row has waited for too long; asks for stale observations",
+        schedule="reconciler",
+        sends_to=tuple(queue for queue in QUEUES if queue != "payments"),
+    ),
+    _ledger(
+        "operations",
+        "an operator's acts: clients, threshold, status (invoked with IAM)",
+        watches=tuple(QUEUES),
+        ethereum=True,
+    ),
+    _ledger(
+        "health",
+        "probes database, queues and secrets",
+        routes=("GET /health",),
+        watches=tuple(QUEUES),
+        timeout_seconds=10,
+    ),
+    _ledger(
+        "migrator",
+        "brings the database schema up to date during a deployment",
+        timeout_seconds=300,
+    ),
+)
+
+BY_NAME = {stage.name: stage for stage in STAGES}
+CONSUMER = {queue: stage for stage in STAGES for queue in stage.queues}

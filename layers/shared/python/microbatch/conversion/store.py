@@ -1,0 +1,230 @@
+"""SQL of batches and of the payments they claim, one statement a function."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from microbatch.conversion.model import Claimed, Limits, Open
+from microbatch.money import MicroUsdt, Usd, Wei
+from microbatch.platform.database import Transaction
+
+CLAIM_LOCK = 4_711_001  # one threshold check at a time
+
+
+def lock_checks(tx: Transaction) -> None:
+    """Wait for any other threshold check to end; released with the transaction."""
+    tx.execute("SELECT pg_advisory_xact_lock(%(lock)s)", lock=CLAIM_LOCK)
+
+
+def setting(tx: Transaction, name: str) -> str | None:
+    """The value of a setting now."""
+    row = tx.one("SELECT value FROM settings WHERE name = %(name)s", name=name)
+    return row["value"] if row else None
+
+
+def insert_batch(
+    tx: Transaction,
+    batch_id: UUID,
+    *,
+    claimed: Claimed,
+    opened: Open,
+    threshold_usd: Usd,
+    now: datetime,
+) -> None:
+    """The batch over what was claimed. What it converts is fixed here; no message changes it."""
+    tx.execute(
+        """
+        INSERT INTO batches (batch_id, state, state_since, created_at, opened_for, payments_count,
+            claimed_wei, claimed_usd, threshold_usd, eth_usd)
+        VALUES (%(batch_id)s, 'claimed', %(now)s, %(now)s, %(opened_for)s, %(payments_count)s,
+            %(claimed_wei)s, %(claimed_usd)s, %(threshold_usd)s, %(eth_usd)s)
+        """,
+        batch_id=str(batch_id),
+        now=now,
+        opened_for=opened.opened_for,
+        payments_count=claimed.payments_count,
+        claimed_wei=claimed.net_wei,
+        claimed_usd=claimed.net_usd,
+        threshold_usd=threshold_usd,
+        eth_usd=opened.eth_usd,
+    )
+
+
+def claim(tx: Transaction, batch_id: UUID, limits: Limits, now: datetime) -> Claimed:
+    """Move the oldest pending payments, within the caps, to this batch; what that came to.
+
+    One statement: what is summed is exactly what was moved. The first payment is taken even when
+    it alone passes the cap in wei, or it would block all others for ever.
+    """
+    row = tx.one(
+        """
+        WITH oldest AS MATERIALIZED (
+            SELECT payment_id, net_wei, received_at FROM payments
+            WHERE state = 'pending' AND net_wei > 0
+            ORDER BY received_at, payment_id
+            LIMIT %(max_payments)s
+            FOR UPDATE
+        ), running AS (
+            SELECT payment_id,
+                sum(net_wei) OVER in_order AS up_to_here,
+                row_number() OVER in_order AS place
+            FROM oldest
+            WINDOW in_order AS (ORDER BY received_at, payment_id ROWS UNBOUNDED PRECEDING)
+        ), moved AS (
+            UPDATE payments SET state = 'swapping', state_since = %(now)s, batch_id = %(batch_id)s
+            FROM running
+            WHERE payments.payment_id = running.payment_id
+                AND (running.up_to_here <= %(max_wei)s OR running.place = 1)
+            RETURNING payments.net_wei, payments.net_usd, payments.received_at
+        )
+        SELECT count(*) AS payments_count, coalesce(sum(net_wei), 0) AS net_wei,
+            coalesce(sum(net_usd), 0) AS net_usd, min(received_at) AS oldest_received_at
+        FROM moved
+        """,
+        max_payments=limits.max_payments,
+        max_wei=limits.max_wei,
+        now=now,
+        batch_id=str(batch_id),
+    )
+    assert row is not None
+    return Claimed(
+        int(row["payments_count"]),
+        Wei(int(row["net_wei"])),
+        Usd(row["net_usd"]),
+        row["oldest_received_at"],
+    )
+
+
+def insert_check(
+    tx: Transaction,
+    now: datetime,
+    *,
+    reason: str,
+    claimed: Claimed,
+    threshold_usd: Usd,
+    batch_id: UUID | None,
+) -> None:
+    """Record what a threshold check decided."""
+    tx.execute(
+        """
+        INSERT INTO threshold_checks (at, decision, reason, payments_count, claimed_wei,
+            claimed_usd, threshold_usd, batch_id)
+        VALUES (%(now)s, %(decision)s, %(reason)s, %(payments_count)s, %(claimed_wei)s,
+            %(claimed_usd)s, %(threshold_usd)s, %(batch_id)s)
+        """,
+        now=now,
+        decision="open" if batch_id else "wait",
+        reason=reason,
+        payments_count=claimed.payments_count,
+        claimed_wei=claimed.net_wei,
+        claimed_usd=claimed.net_usd,
+        threshold_usd=threshold_usd,
+        batch_id=str(batch_id) if batch_id else None,
+    )
+
+
+def lock_batch(tx: Transaction, batch_id: str) -> dict[str, Any] | None:
+    """The batch, locked until the transaction ends."""
+    return tx.one(
+        "SELECT batch_id::text AS batch_id, state, claimed_wei, received_microusdt, payments_count"
+        " FROM batches WHERE batch_id = %(batch_id)s FOR UPDATE",
+        batch_id=batch_id,
+    )
+
+
+def move(
+    tx: Transaction,
+    batch_id: str,
+    *,
+    state_from: str,
+    state_to: str,
+    now: datetime,
+    reason: str | None = None,
+    received_microusdt: MicroUsdt | None = None,
+) -> bool:
+    """Move a batch from one state to another; False when it is not there (any more)."""
+    return bool(
+        tx.execute(
+            """
+            UPDATE batches SET state = %(state_to)s, state_since = %(now)s,
+                reason = coalesce(%(reason)s, reason),
+                received_microusdt = coalesce(%(received_microusdt)s, received_microusdt)
+            WHERE batch_id = %(batch_id)s AND state = %(state_from)s
+            """,
+            batch_id=batch_id,
+            state_from=state_from,
+            state_to=state_to,
+            now=now,
+            reason=reason,
+            received_microusdt=received_microusdt,
+        )
+    )
+
+
+def release_payments(
+    tx: Transaction, batch_id: str, *, max_attempts: int, reason: str, now: datetime
+) -> int:
+    """Give a batch's payments back to `pending`, or park those that were tried too often."""
+    return tx.execute(
+        """
+        UPDATE payments SET
+            state = CASE WHEN attempts + 1 >= %(max_attempts)s THEN 'parked' ELSE 'pending' END,
+            park_reason = CASE WHEN attempts + 1 >= %(max_attempts)s THEN %(reason)s END,
+            batch_id = CASE WHEN attempts + 1 >= %(max_attempts)s THEN batch_id END,
+            attempts = attempts + 1, state_since = %(now)s
+        WHERE batch_id = %(batch_id)s AND state = 'swapping'
+        """,
+        batch_id=batch_id,
+        max_attempts=max_attempts,
+        reason=reason,
+        now=now,
+    )
+
+
+def distribute(tx: Transaction, batch_id: str, total: MicroUsdt, now: datetime) -> int:
+    """Give every payment of a batch its share of `total`; how many they were.
+
+    share_i = ⌊T·C_i/W⌋ − ⌊T·C_{i−1}/W⌋ over net wei, C the running sum by payment id: the same
+    shares as money.split_pro_rata. numeric division by div() is exact.
+    """
+    return tx.execute(
+        """
+        WITH running AS MATERIALIZED (
+            SELECT payment_id, net_wei,
+                sum(net_wei) OVER (ORDER BY payment_id ROWS UNBOUNDED PRECEDING) AS up_to_here,
+                sum(net_wei) OVER () AS whole
+            FROM payments
+            WHERE batch_id = %(batch_id)s AND state = 'swapping'
+        )
+        UPDATE payments SET state = 'converted', state_since = %(now)s,
+            share_microusdt = div(%(total)s * up_to_here, whole)
+                - div(%(total)s * (up_to_here - running.net_wei), whole)
+        FROM running
+        WHERE payments.payment_id = running.payment_id
+        """,
+        batch_id=batch_id,
+        total=total,
+        now=now,
+    )
+
+
+def shared_out(tx: Transaction, batch_id: str) -> dict[str, Any]:
+    """What the rows of a batch have been given, to check the distribution by."""
+    row = tx.one(
+        "SELECT count(*) AS payments_count, coalesce(sum(share_microusdt), 0) AS microusdt,"
+        " coalesce(sum(net_wei), 0) AS net_wei"
+        " FROM payments WHERE batch_id = %(batch_id)s AND state = 'converted'",
+        batch_id=batch_id,
+    )
+    assert row is not None
+    return row
+
+
+def undistributed(tx: Transaction, before: datetime) -> list[str]:
+    """Batches whose USDT arrived before then and has not been distributed."""
+    rows = tx.all(
+        "SELECT batch_id::text AS batch_id FROM batches"
+        " WHERE state = 'finished' AND state_since <= %(before)s ORDER BY state_since",
+        before=before,
+    )
+    return [row["batch_id"] for row in rows]

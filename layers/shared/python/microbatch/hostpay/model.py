@@ -1,0 +1,238 @@
+"""A transfer out of our wallet: its states, and what must hold before it is signed."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from microbatch.money import ETH_DECIMALS, USDT_DECIMALS, Wei, coins
+
+# From which state a transfer may move where. The schema has the same table; a test compares them.
+EDGES: dict[str, frozenset[str]] = {
+    "requested": frozenset({"approved", "rejected", "parked"}),
+    "approved": frozenset({"requested", "signed", "rejected", "parked"}),
+    "signed": frozenset({"broadcast", "mined", "parked"}),
+    "broadcast": frozenset({"mined", "parked"}),
+    "mined": frozenset({"broadcast", "confirmed", "failed"}),
+    "confirmed": frozenset({"broadcast", "settled"}),
+    "parked": frozenset({"requested", "rejected", "broadcast", "mined"}),
+    "settled": frozenset(),
+    "rejected": frozenset(),
+    "failed": frozenset(),
+}
+
+ATTEMPT_EDGES: dict[str, frozenset[str]] = {
+    "ordered": frozenset({"prepared", "superseded"}),
+    "prepared": frozenset({"sent", "mined", "superseded"}),
+    "sent": frozenset({"mined", "superseded"}),
+    "mined": frozenset({"sent"}),
+    "superseded": frozenset({"mined"}),
+}
+
+DECIMALS = {("eth", "eth"): ETH_DECIMALS, ("usdt", "eth"): USDT_DECIMALS}
+
+# What the exchange's status means for a transfer that has no nonce yet.
+NOT_YET = frozenset({"new", "not_found"})
+ENDED = frozenset({"failed", "refunded", "expired"})
+
+WINDOW = 16  # nonces in flight per wallet: what a node keeps of one sender (geth AccountSlots)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """A row of transfers."""
+
+    unique_id: str
+    context: str
+    kind: str
+    swap_id: str | None
+    cn_api_id: str | None
+    wallet: str
+    chain_id: int
+    currency: str
+    network: str
+    token: str | None
+    to_address: str
+    amount_units: int
+    state: str
+    state_since: datetime
+    asked_at: datetime | None
+    approved_at: datetime | None
+    nonce: int | None
+    preflight_at: datetime | None
+    preflight_chain_id: int | None
+    preflight_balance_wei: int | None
+    preflight_token_units: int | None
+    preflight_latest_nonce: int | None
+    preflight_pending_nonce: int | None
+    preflight_finalized_nonce: int | None
+    preflight_base_fee_wei: int | None
+    preflight_tip_wei: int | None
+    preflight_gas: int | None
+    preflight_problem: str | None
+    tx_hash: str | None
+    block_number: int | None
+    block_hash: str | None
+    gas_used: int | None
+    reason: str | None
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> "Transfer":
+        """A row with its wei and units as integers."""
+        whole = {
+            name: None if row[name] is None else int(row[name])
+            for name in row
+            if name.endswith(("_wei", "_units"))
+        }
+        return cls(**{**row, **whole})
+
+    @property
+    def amount(self) -> Decimal:
+        """In coins, exactly."""
+        return coins(self.amount_units, DECIMALS[self.currency, self.network])
+
+    @property
+    def value_wei(self) -> int:
+        """ETH that the transaction itself carries."""
+        return 0 if self.token else self.amount_units
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A row of transfer_attempts: bytes that may be anywhere on Earth."""
+
+    attempt_id: int
+    attempt_no: int
+    kind: str
+    state: str
+    raw_transaction: bytes
+    tx_hash: str
+    sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The rules a transfer is signed under."""
+
+    chain_id: int
+    wallet: str
+    approval_max_age_seconds: int
+    preflight_max_age_seconds: int
+    transfer_max_wei: Wei
+    daily_max_wei: Wei
+    fee_per_gas_ceiling_wei: Wei
+    gas_limit_ceiling: int
+    gas_reserve_wei: Wei
+
+
+class Verdict(StrEnum):
+    """What becomes of an approved transfer at the signer."""
+
+    SIGN = "sign"
+    ASK_EXCHANGE = "ask_exchange"  # the approval is too old
+    LOOK = "look"  # no preflight young enough
+    WAIT = "wait"  # nothing is wrong with the transfer; asked again
+    FREEZE = "freeze"  # somebody else uses the wallet, or our database is older than the chain
+    PARK = "park"  # a person has to look
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A verdict and why."""
+
+    verdict: Verdict
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletState:
+    """What we know of the wallet under its lock."""
+
+    next_nonce: int
+    status: str
+    in_flight: int  # nonces not yet mined
+    in_flight_cost_wei: int  # value and highest gas cost of those
+    signed_today_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """Gas limit and fees of a transaction, in wei per gas."""
+
+    gas_limit: int
+    max_fee_per_gas_wei: int
+    max_priority_fee_per_gas_wei: int
+
+    @property
+    def cost_wei(self) -> int:
+        """The most that its gas can cost."""
+        return self.gas_limit * self.max_fee_per_gas_wei
+
+
+def fees_for(transfer: Transfer) -> Fees:
+    """Fees from the preflight: twice the base fee and the tip outlast five full blocks.
+
+    The base fee rises by an eighth per block at most (EIP-1559): 1.125^5 < 2. A contract receiver
+    may use more gas than its estimate, so a fifth is added; a plain transfer never does.
+    """
+    assert transfer.preflight_gas is not None
+    assert transfer.preflight_base_fee_wei is not None
+    assert transfer.preflight_tip_wei is not None
+    gas = transfer.preflight_gas
+    tip = transfer.preflight_tip_wei
+    return Fees(
+        gas_limit=gas if gas == 21_000 else gas + gas // 5,
+        max_fee_per_gas_wei=max(2 * transfer.preflight_base_fee_wei + tip, 1),
+        max_priority_fee_per_gas_wei=tip,
+    )
+
+
+def readiness(transfer: Transfer, limits: Limits, now: datetime) -> Ruling:
+    """Whether an approved transfer may go on to the wallet's lock at all."""
+    assert transfer.approved_at is not None
+    if now - transfer.approved_at > timedelta(seconds=limits.approval_max_age_seconds):
+        return Ruling(Verdict.ASK_EXCHANGE, "approval_too_old")
+    if transfer.preflight_at is None or now - transfer.preflight_at > timedelta(
+        seconds=limits.preflight_max_age_seconds
+    ):
+        return Ruling(Verdict.LOOK, "no_fresh_preflight")
+    if (transfer.wallet, transfer.chain_id) != (limits.wallet, limits.chain_id):
+        return Ruling(Verdict.PARK, "wallet_is_not_the_configured_one")
+    if transfer.preflight_chain_id != limits.chain_id:
+        return Ruling(Verdict.WAIT, "node_of_another_chain")
+    problem = transfer.preflight_problem or ""
+    if problem.startswith("reverted"):
+        return Ruling(Verdict.PARK, "receiver_reverts")
+    if problem:
+        return Ruling(Verdict.WAIT, problem)
+    if transfer.value_wei > limits.transfer_max_wei:
+        return Ruling(Verdict.PARK, "above_transfer_limit")
+    return Ruling(Verdict.SIGN)
+
+
+def clearance(transfer: Transfer, wallet: WalletState, limits: Limits) -> Ruling:
+    """Whether the next nonce may go to this transfer; asked under the wallet's lock."""
+    assert transfer.preflight_latest_nonce is not None
+    assert transfer.preflight_pending_nonce is not None
+    assert transfer.preflight_balance_wei is not None
+    if wallet.status != "active":
+        return Ruling(Verdict.WAIT, "wallet_frozen")
+    seen = max(transfer.preflight_latest_nonce, transfer.preflight_pending_nonce)
+    if seen > wallet.next_nonce:
+        return Ruling(Verdict.FREEZE, f"chain has nonce {seen}, we gave out {wallet.next_nonce}")
+    if wallet.in_flight >= WINDOW:
+        return Ruling(Verdict.WAIT, "window_full")
+    fees = fees_for(transfer)
+    if fees.max_fee_per_gas_wei > limits.fee_per_gas_ceiling_wei:
+        return Ruling(Verdict.WAIT, "gas_price_above_ceiling")
+    if fees.gas_limit > limits.gas_limit_ceiling:
+        return Ruling(Verdict.PARK, "gas_limit_above_ceiling")
+    if wallet.signed_today_wei + transfer.value_wei > limits.daily_max_wei:
+        return Ruling(Verdict.WAIT, "daily_limit_reached")
+    needed = transfer.value_wei + fees.cost_wei + limits.gas_reserve_wei
+    if transfer.preflight_balance_wei - wallet.in_flight_cost_wei < needed:
+        return Ruling(Verdict.WAIT, "short_of_funds")
+    if transfer.token and (transfer.preflight_token_units or 0) < transfer.amount_units:
+        return Ruling(Verdict.WAIT, "short_of_token")
+    return Ruling(Verdict.SIGN)

@@ -1,0 +1,215 @@
+"""A host payment from its order to its settlement, but for signing and recording."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from microbatch.codec import agrees
+from microbatch.errors import IllegalTransition, PermanentFailure
+from microbatch.hostpay import store
+from microbatch.hostpay.due import asks_again, messages_due
+from microbatch.hostpay.model import DECIMALS, ENDED, NOT_YET, Limits, Transfer
+from microbatch.messages import (
+    BatchOrder,
+    HostPayOrder,
+    Outgoing,
+    PaymentExecutionResponse,
+    StatusCheckResponse,
+)
+from microbatch.money import coins
+from microbatch.pace import Pace
+from microbatch.platform.database import Transaction
+from microbatch.platform.observability import logger
+from microbatch.swap import service as swaps
+from microbatch.swap.model import Swap
+
+STALE_ROWS_MAX = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The rules a host payment is run under."""
+
+    pace: Pace
+    limits: Limits
+    confirmations: int
+
+
+def take_order(
+    order: BatchOrder | HostPayOrder, tx: Transaction, now: datetime, policy: Policy
+) -> list[Outgoing]:
+    """Reserve the transfer of one exchange, once, over the database's own amount and address.
+
+    The order is a hint. One that disagrees with the database is refused and, when nothing is
+    reserved yet, kept as a parked transfer for a person to look at.
+    """
+    swap = _ordered_swap(tx, order)
+    if swap is None:
+        logger.info("order_stale", cn_api_id=order.cn_api_id)
+        return []
+    existing = store.lock(tx, swap.swap_id)
+    problem = _disagreement(order, swap)
+    if existing is not None:
+        if problem:
+            raise PermanentFailure(f"order for {swap.swap_id} refused: {problem}")
+        return messages_due(tx, existing, now) if existing.asked_at is None else []
+    _reserve(tx, swap, problem, policy, now)
+    if problem:
+        logger.error("order_parked", unique_id=swap.swap_id, reason=problem)
+        return []
+    swaps.pay_ordered(tx, swap, now)
+    return messages_due(tx, _locked(tx, swap.swap_id), now)
+
+
+def _ordered_swap(tx: Transaction, order: BatchOrder | HostPayOrder) -> Swap | None:
+    if isinstance(order, BatchOrder):
+        if order.context != "batch":
+            raise PermanentFailure(f"BatchOrder has context {order.context!r}, not 'batch'")
+        return swaps.payable(tx, "batch", order.batch_conversion_id, order.cn_api_id)
+    return swaps.payable_by_id(tx, order.unique_id, order.cn_api_id)
+
+
+def _disagreement(order: BatchOrder | HostPayOrder, swap: Swap) -> str | None:
+    if (order.from_currency, order.from_network) != (swap.from_currency, swap.from_network):
+        return "currency_differs"
+    if order.payin_address != swap.payin_address:
+        return "payin_address_differs"
+    exact = coins(swap.from_amount_units, DECIMALS[swap.from_currency, swap.from_network])
+    if not agrees(order.from_amount, exact):
+        return "amount_differs"
+    return None
+
+
+def _reserve(
+    tx: Transaction, swap: Swap, problem: str | None, policy: Policy, now: datetime
+) -> None:
+    assert swap.cn_api_id is not None
+    assert swap.payin_address is not None
+    store.insert(
+        tx,
+        unique_id=swap.swap_id,
+        context=swap.context,
+        swap_id=swap.swap_id,
+        cn_api_id=swap.cn_api_id,
+        wallet=policy.limits.wallet,
+        chain_id=policy.limits.chain_id,
+        currency=swap.from_currency,
+        network=swap.from_network,
+        to_address=swap.payin_address,
+        amount_units=swap.from_amount_units,
+        state="parked" if problem else "requested",
+        reason=problem,
+        now=now,
+    )
+
+
+def approve(
+    answer: StatusCheckResponse, tx: Transaction, now: datetime, policy: Policy
+) -> list[Outgoing]:
+    """Pay only into an exchange that waits for exactly this; ask again, or reject.
+
+    An exchange that goes on, or has finished, without a payment of ours was paid by somebody
+    else: it is never paid again.
+    """
+    transfer = _locked(tx, answer.unique_id)
+    if transfer.cn_api_id != answer.cn_api_id:
+        raise PermanentFailure(f"{answer.cn_api_id} is not the exchange of {transfer.unique_id}")
+    if transfer.state == "approved" and transfer.asked_at is None:
+        return messages_due(tx, transfer, now)
+    if transfer.state != "requested":
+        return []
+    if answer.status == "waiting":
+        if answer.payin_address.lower() != transfer.to_address.lower():
+            return _park(tx, transfer, "payin_address_changed", now)
+        _move(tx, transfer, "approved", now)
+        return messages_due(tx, _locked(tx, transfer.unique_id), now)
+    if answer.status in ENDED:
+        _move(tx, transfer, "rejected", now, f"exchange_{answer.status}")
+        return messages_due(tx, _locked(tx, transfer.unique_id), now)
+    if answer.status == "finished":
+        return _park(tx, transfer, "exchange_paid_by_somebody_else", now)
+    if answer.status not in NOT_YET:
+        logger.error("exchange_not_waiting", unique_id=transfer.unique_id, status=answer.status)
+    return asks_again(tx, transfer, now, policy.pace)
+
+
+def complete(message: PaymentExecutionResponse, tx: Transaction, now: datetime) -> list[Outgoing]:
+    """A transfer is confirmed on chain: its exchange is watched from now on.
+
+    What it was for is read from the row, never guessed from the message.
+    """
+    transfer = _locked(tx, message.unique_id)
+    if transfer.state == "settled":
+        return []
+    if transfer.state != "confirmed":
+        raise PermanentFailure(f"transfer {transfer.unique_id} is {transfer.state}, not confirmed")
+    if transfer.swap_id is None:
+        raise PermanentFailure(f"no room settles direct transfers of {transfer.context}")
+    return swaps.paid(tx, transfer.swap_id, now)
+
+
+# --- what the swap tells and asks, in its own transaction -----------------------------------------
+
+
+def withdraw(tx: Transaction, swap_id: str, reason: str, now: datetime) -> bool:
+    """Make sure that nothing we have signed can pay this swap: True if so.
+
+    A transfer without a nonce is rejected here; one that is bound to a nonce stays as it is.
+    """
+    transfer = store.lock_of_swap(tx, swap_id)
+    if transfer is None or transfer.state in ("rejected", "failed"):
+        return True
+    if transfer.nonce is not None:
+        return False
+    _move(tx, transfer, "rejected", now, reason)
+    return True
+
+
+def settle(tx: Transaction, swap_id: str, now: datetime) -> None:
+    """The exchange that a transfer paid for has delivered."""
+    transfer = store.lock_of_swap(tx, swap_id)
+    if transfer is not None and transfer.state == "confirmed":
+        _move(tx, transfer, "settled", now)
+
+
+# --- for the reconciler ---------------------------------------------------------------------------
+
+
+def due(tx: Transaction, now: datetime, policy: Policy) -> list[Outgoing]:
+    """The messages of all transfers that have stood still for too long."""
+    outgoing: list[Outgoing] = []
+    waiting = ("requested", "approved", "signed", "broadcast", "mined", "confirmed")
+    for transfer in store.standing_still(
+        tx, waiting, policy.pace.stale_before(now), STALE_ROWS_MAX
+    ):
+        outgoing += asks_again(tx, transfer, now, policy.pace)
+    return outgoing
+
+
+# --- in here --------------------------------------------------------------------------------------
+
+
+def _locked(tx: Transaction, unique_id: str) -> Transfer:
+    transfer = store.lock(tx, unique_id)
+    if transfer is None:
+        raise PermanentFailure(f"transfer {unique_id!r} is not known")
+    return transfer
+
+
+def _move(
+    tx: Transaction, transfer: Transfer, state_to: str, now: datetime, reason: str | None = None
+) -> None:
+    if not store.move(
+        tx,
+        transfer.unique_id,
+        state_from=transfer.state,
+        state_to=state_to,
+        now=now,
+        reason=reason,
+    ):
+        raise IllegalTransition(f"transfer {transfer.unique_id} is not {transfer.state} any more")
+
+
+def _park(tx: Transaction, transfer: Transfer, reason: str, now: datetime) -> list[Outgoing]:
+    _move(tx, transfer, "parked", now, reason)
+    logger.error("transfer_parked", unique_id=transfer.unique_id, reason=reason)
+    return []

@@ -1,0 +1,184 @@
+"""Bind a transfer to one nonce and commit its bytes before any of them leaves."""
+
+from datetime import datetime
+from typing import Protocol
+
+from microbatch.errors import ConfigurationError, PermanentFailure
+from microbatch.hostpay import signing_store, store
+from microbatch.hostpay.due import broadcast, looks_again, messages_due
+from microbatch.hostpay.model import (
+    Limits,
+    Ruling,
+    Transfer,
+    Verdict,
+    clearance,
+    fees_for,
+    readiness,
+)
+from microbatch.hostpay.service import Policy
+from microbatch.messages import Outgoing, PaymentExecutionRequest
+from microbatch.platform.database import Transaction
+from microbatch.platform.observability import logger
+
+
+class SignedTransaction(Protocol):
+    """Signed bytes and their hash."""
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes a node takes."""
+        ...
+
+    @property
+    def tx_hash(self) -> str:
+        """keccak256 of the bytes, 0x and 64 lower-case hex digits."""
+        ...
+
+
+class Signer(Protocol):
+    """Whoever holds the wallet's key (vendors.ethereum; a KMS key one day)."""
+
+    @property
+    def address(self) -> str:
+        """The key's checksummed address."""
+        ...
+
+    def sign(
+        self,
+        *,
+        chain_id: int,
+        nonce: int,
+        to_address: str,
+        value_wei: int,
+        data: bytes,
+        gas_limit: int,
+        max_fee_per_gas_wei: int,
+        max_priority_fee_per_gas_wei: int,
+    ) -> SignedTransaction:
+        """Sign one EIP-1559 transaction; the same fields give the same bytes (RFC 6979)."""
+        ...
+
+
+def sign(
+    message: PaymentExecutionRequest,
+    tx: Transaction,
+    now: datetime,
+    policy: Policy,
+    signer: Signer,
+) -> list[Outgoing]:
+    """Sign an approved transfer from its row, once. The message is only a hint which.
+
+    A transfer that is signed already has its committed bytes sent again; every other state signs
+    nothing.
+    """
+    transfer = store.lock(tx, message.unique_id)
+    if transfer is None:
+        raise PermanentFailure(f"transfer {message.unique_id!r} is not known")
+    if transfer.state == "signed":
+        return messages_due(tx, transfer, now) if transfer.asked_at is None else []
+    if transfer.state != "approved":
+        return []
+    if signer.address.lower() != policy.limits.wallet.lower():
+        raise ConfigurationError(
+            "HOST_WALLET_PRIVATE_KEY is not the key of HOST_WALLET_ADDRESS: nothing is signed"
+        )
+    ruling = readiness(transfer, policy.limits, now)
+    if ruling.verdict is Verdict.SIGN:
+        return _under_lock(tx, transfer, now, policy, signer)
+    return _follow(tx, transfer, ruling, now, policy)
+
+
+def _under_lock(
+    tx: Transaction, transfer: Transfer, now: datetime, policy: Policy, signer: Signer
+) -> list[Outgoing]:
+    """The wallet's lock is held from here to the commit: nonces have no gaps."""
+    wallet = signing_store.lock_wallet(tx, transfer.wallet, transfer.chain_id)
+    if wallet is None:
+        if not _adopt(tx, transfer, now):
+            return _follow(
+                tx, transfer, Ruling(Verdict.WAIT, "wallet_has_open_nonces"), now, policy
+            )
+        wallet = signing_store.lock_wallet(tx, transfer.wallet, transfer.chain_id)
+        assert wallet is not None
+    state = signing_store.wallet_state(tx, transfer, wallet, now)
+    ruling = clearance(transfer, state, policy.limits)
+    if ruling.verdict is not Verdict.SIGN:
+        return _follow(tx, transfer, ruling, now, policy)
+    return [_bind_and_sign(tx, transfer, now, policy.limits, signer)]
+
+
+def _adopt(tx: Transaction, transfer: Transfer, now: datetime) -> bool:
+    """Take the wallet into our books at its finalized count, if nothing of it is in flight."""
+    counts = {
+        transfer.preflight_finalized_nonce,
+        transfer.preflight_latest_nonce,
+        transfer.preflight_pending_nonce,
+    }
+    if len(counts) != 1:
+        return False
+    first_nonce = transfer.preflight_finalized_nonce
+    assert first_nonce is not None
+    signing_store.adopt_wallet(tx, transfer.wallet, transfer.chain_id, first_nonce, now)
+    logger.info("wallet_adopted", wallet=transfer.wallet, first_nonce=first_nonce)
+    return True
+
+
+def _bind_and_sign(
+    tx: Transaction, transfer: Transfer, now: datetime, limits: Limits, signer: Signer
+) -> Outgoing:
+    fees = fees_for(transfer)
+    nonce = signing_store.take_nonce(tx, transfer)
+    signed = signer.sign(
+        chain_id=limits.chain_id,
+        nonce=nonce,
+        to_address=transfer.to_address,
+        value_wei=transfer.amount_units,
+        data=b"",
+        gas_limit=fees.gas_limit,
+        max_fee_per_gas_wei=fees.max_fee_per_gas_wei,
+        max_priority_fee_per_gas_wei=fees.max_priority_fee_per_gas_wei,
+    )
+    signing_store.insert_attempt(
+        tx,
+        transfer,
+        nonce=nonce,
+        to_address=transfer.to_address,
+        value_wei=transfer.amount_units,
+        data=b"",
+        fees=fees,
+        raw_transaction=signed.raw,
+        tx_hash=signed.tx_hash,
+        now=now,
+    )
+    store.set_nonce(tx, transfer.unique_id, nonce, now)
+    logger.info("transfer_signed", unique_id=transfer.unique_id, nonce=nonce)
+    return Outgoing("chain-requests", broadcast(transfer, signed.raw, signed.tx_hash, now))
+
+
+def _follow(
+    tx: Transaction, transfer: Transfer, ruling: Ruling, now: datetime, policy: Policy
+) -> list[Outgoing]:
+    """Do what a ruling other than "sign" asks for; nothing is signed."""
+    if ruling.verdict is Verdict.ASK_EXCHANGE:
+        store.move(tx, transfer.unique_id, state_from="approved", state_to="requested", now=now)
+        requested = store.lock(tx, transfer.unique_id)
+        assert requested is not None
+        return messages_due(tx, requested, now)
+    if ruling.verdict is Verdict.LOOK:
+        return looks_again(tx, transfer, now, policy.pace, at_once=True)
+    if ruling.verdict is Verdict.PARK:
+        store.move(
+            tx,
+            transfer.unique_id,
+            state_from="approved",
+            state_to="parked",
+            now=now,
+            reason=ruling.reason,
+        )
+        logger.error("transfer_parked", unique_id=transfer.unique_id, reason=ruling.reason)
+        return []
+    if ruling.verdict is Verdict.FREEZE:
+        signing_store.freeze_wallet(tx, transfer.wallet, transfer.chain_id, ruling.reason)
+        logger.error("wallet_frozen", wallet=transfer.wallet, reason=ruling.reason)
+    logger.error("signing_waits", unique_id=transfer.unique_id, reason=ruling.reason)
+    return looks_again(tx, transfer, now, policy.pace, at_once=False)

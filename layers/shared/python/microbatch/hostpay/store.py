@@ -1,0 +1,194 @@
+"""SQL of transfers, one statement a function; wallets and attempts are in signing_store."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from microbatch.hostpay.model import Transfer
+from microbatch.messages import PreflightObserved, ReceiptObserved
+from microbatch.platform.database import Transaction
+
+COLUMNS = """unique_id, context, kind, swap_id, cn_api_id, wallet, chain_id, currency, network,
+    token, to_address, amount_units, state, state_since, asked_at, approved_at, nonce,
+    preflight_at, preflight_chain_id, preflight_balance_wei, preflight_token_units,
+    preflight_latest_nonce, preflight_pending_nonce, preflight_finalized_nonce,
+    preflight_base_fee_wei, preflight_tip_wei, preflight_gas, preflight_problem, tx_hash,
+    block_number, block_hash, gas_used, reason"""
+
+
+def insert(
+    tx: Transaction,
+    *,
+    unique_id: str,
+    context: str,
+    swap_id: str,
+    cn_api_id: str,
+    wallet: str,
+    chain_id: int,
+    currency: str,
+    network: str,
+    to_address: str,
+    amount_units: int,
+    state: str,
+    reason: str | None,
+    now: datetime,
+) -> bool:
+    """Reserve the payment of one exchange; False when it is reserved already."""
+    return bool(
+        tx.execute(
+            """
+            INSERT INTO transfers (unique_id, context, kind, swap_id, cn_api_id, wallet, chain_id,
+                currency, network, to_address, amount_units, state, state_since, created_at,
+                reason)
+            VALUES (%(unique_id)s, %(context)s, 'exchange', %(swap_id)s, %(cn_api_id)s,
+                %(wallet)s, %(chain_id)s, %(currency)s, %(network)s, %(to_address)s,
+                %(amount_units)s, %(state)s, %(now)s, %(now)s, %(reason)s)
+            ON CONFLICT (unique_id) DO NOTHING
+            """,
+            unique_id=unique_id,
+            context=context,
+            swap_id=swap_id,
+            cn_api_id=cn_api_id,
+            wallet=wallet,
+            chain_id=chain_id,
+            currency=currency,
+            network=network,
+            to_address=to_address,
+            amount_units=amount_units,
+            state=state,
+            reason=reason,
+            now=now,
+        )
+    )
+
+
+def lock(tx: Transaction, unique_id: str) -> Transfer | None:
+    """The transfer, locked until the transaction ends."""
+    row = tx.one(
+        f"SELECT {COLUMNS} FROM transfers WHERE unique_id = %(unique_id)s FOR UPDATE",  # noqa: S608
+        unique_id=unique_id,
+    )
+    return Transfer.from_row(row) if row else None
+
+
+def lock_of_swap(tx: Transaction, swap_id: str) -> Transfer | None:
+    """The swap's live transfer, or its last ended one, locked until the transaction ends."""
+    row = tx.one(
+        f"SELECT {COLUMNS} FROM transfers WHERE swap_id = %(swap_id)s"  # noqa: S608
+        " ORDER BY state IN ('rejected', 'failed'), created_at DESC LIMIT 1 FOR UPDATE",
+        swap_id=swap_id,
+    )
+    return Transfer.from_row(row) if row else None
+
+
+def move(
+    tx: Transaction,
+    unique_id: str,
+    *,
+    state_from: str,
+    state_to: str,
+    now: datetime,
+    reason: str | None = None,
+) -> bool:
+    """Move a transfer from one state to another; False when it is not there (any more)."""
+    return bool(
+        tx.execute(
+            """
+            UPDATE transfers SET state = %(state_to)s, state_since = %(now)s, asked_at = NULL,
+                approved_at = CASE WHEN %(state_to)s = 'approved' THEN %(now)s
+                    WHEN %(state_to)s = 'requested' THEN NULL ELSE approved_at END,
+                reason = coalesce(%(reason)s, reason)
+            WHERE unique_id = %(unique_id)s AND state = %(state_from)s
+            """,
+            unique_id=unique_id,
+            state_from=state_from,
+            state_to=state_to,
+            now=now,
+            reason=reason,
+        )
+    )
+
+
+def set_nonce(tx: Transaction, unique_id: str, nonce: int, now: datetime) -> None:
+    """Bind the transfer to its nonce, and move it to `signed`, in one step."""
+    tx.execute(
+        "UPDATE transfers SET state = 'signed', state_since = %(now)s, signed_at = %(now)s,"
+        " asked_at = NULL, nonce = %(nonce)s WHERE unique_id = %(unique_id)s",
+        unique_id=unique_id,
+        nonce=nonce,
+        now=now,
+    )
+
+
+def set_preflight(tx: Transaction, seen: PreflightObserved, at: datetime) -> bool:
+    """Note what the node said before signing; False when the transfer is not approved (now)."""
+    return bool(
+        tx.execute(
+            """
+            UPDATE transfers SET asked_at = NULL, preflight_at = %(at)s,
+                preflight_chain_id = %(chain_id)s, preflight_balance_wei = %(balance_wei)s,
+                preflight_token_units = %(token_units)s, preflight_latest_nonce = %(latest)s,
+                preflight_pending_nonce = %(pending)s, preflight_finalized_nonce = %(finalized)s,
+                preflight_base_fee_wei = %(base_fee_wei)s, preflight_tip_wei = %(tip_wei)s,
+                preflight_gas = %(gas)s, preflight_problem = %(problem)s
+            WHERE unique_id = %(unique_id)s AND state = 'approved'
+                AND lower(wallet) = lower(%(wallet)s)
+                AND (preflight_at IS NULL OR preflight_at <= %(at)s)
+            """,
+            unique_id=seen.unique_id,
+            at=at,
+            chain_id=seen.chain_id,
+            balance_wei=int(seen.balance_wei),
+            token_units=int(seen.token_balance_units) if seen.token_balance_units else None,
+            latest=seen.latest_nonce,
+            pending=seen.pending_nonce,
+            finalized=seen.finalized_nonce,
+            base_fee_wei=int(seen.base_fee_wei),
+            tip_wei=int(seen.priority_fee_wei),
+            gas=seen.gas_estimate,
+            problem=seen.problem,
+            wallet=seen.wallet,
+        )
+    )
+
+
+def set_receipt(tx: Transaction, seen: ReceiptObserved) -> None:
+    """Note where and how the transfer was mined."""
+    tx.execute(
+        "UPDATE transfers SET tx_hash = %(tx_hash)s, block_number = %(block_number)s,"
+        " block_hash = %(block_hash)s, gas_used = %(gas_used)s,"
+        " effective_gas_price_wei = %(price)s WHERE unique_id = %(unique_id)s",
+        unique_id=seen.unique_id,
+        tx_hash=seen.tx_hash,
+        block_number=seen.block_number,
+        block_hash=seen.block_hash,
+        gas_used=seen.gas_used,
+        price=int(seen.effective_gas_price_wei),
+    )
+
+
+def win_ask(tx: Transaction, unique_id: str, now: datetime, not_since: datetime) -> bool:
+    """Whether we are the one to send this transfer's message now: nobody has since then."""
+    return bool(
+        tx.execute(
+            "UPDATE transfers SET asked_at = %(now)s WHERE unique_id = %(unique_id)s"
+            " AND (asked_at IS NULL OR asked_at <= %(not_since)s)",
+            unique_id=unique_id,
+            now=now,
+            not_since=not_since,
+        )
+    )
+
+
+def standing_still(
+    tx: Transaction, states: Sequence[str], before: datetime, limit: int
+) -> list[Transfer]:
+    """Transfers in these states for which nothing has been sent or changed since `before`."""
+    rows = tx.all(
+        f"SELECT {COLUMNS} FROM transfers WHERE state = ANY(%(states)s)"  # noqa: S608
+        " AND greatest(state_since, asked_at) <= %(before)s"
+        " ORDER BY state_since LIMIT %(limit)s FOR UPDATE SKIP LOCKED",
+        states=list(states),
+        before=before,
+        limit=limit,
+    )
+    return [Transfer.from_row(row) for row in rows]

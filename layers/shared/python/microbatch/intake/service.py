@@ -1,0 +1,78 @@
+"""Take a payment in: once, credited or held, never lost."""
+
+from datetime import datetime
+
+from microbatch.intake import store
+from microbatch.intake.model import Credit, Hold, HoldReason, Notice, Policy, judge
+from microbatch.market import service as market
+from microbatch.messages import Outgoing, PaymentReceived
+from microbatch.platform.database import Transaction
+from microbatch.platform.observability import logger
+
+
+def accumulate(
+    message: PaymentReceived, tx: Transaction, now: datetime, policy: Policy
+) -> list[Outgoing]:
+    """Store one payment: pending, waiting for its instant payout, or held. Queues nothing.
+
+    A re-send that differs only in its times is a duplicate; the same id with anything else
+    different is a conflict, kept beside the first.
+    """
+    notice = _notice(message)
+    booked = store.fingerprint(tx, notice.payment_id)
+    if booked == notice.fingerprint or notice.fingerprint in store.held_fingerprints(
+        tx, notice.payment_id
+    ):
+        logger.info("payment_duplicate", payment_id=notice.payment_id)
+        return []
+    verdict = _conflict(booked, notice) or judge(
+        notice,
+        store.client(tx, notice.client_id),
+        market.fresh_price(tx, now, policy.observation_max_age_seconds),
+        policy,
+    )
+    _keep(tx, notice, verdict, now)
+    return []
+
+
+def _keep(tx: Transaction, notice: Notice, verdict: Credit | Hold, now: datetime) -> None:
+    if isinstance(verdict, Credit):
+        if store.insert_payment(tx, notice, verdict, now):
+            logger.info(
+                "payment_accumulated", payment_id=notice.payment_id, net_wei=verdict.net_wei
+            )
+            return
+        # Another copy has committed since we looked: compare with what it stored.
+        booked = store.fingerprint(tx, notice.payment_id)
+        conflict = _conflict(booked, notice)
+        if conflict is None:
+            return
+        verdict = conflict
+    if store.insert_held(tx, notice, verdict, now):
+        logger.warning("payment_held", payment_id=notice.payment_id, reason=verdict.reason.value)
+
+
+def _conflict(booked: bytes | None, notice: Notice) -> Hold | None:
+    if booked is None or booked == notice.fingerprint:
+        return None
+    return Hold(
+        HoldReason.CONFLICT, f"payment {notice.payment_id} is booked with other particulars"
+    )
+
+
+def _notice(message: PaymentReceived) -> Notice:
+    return Notice(
+        payment_id=message.payment_id,
+        source=message.source,
+        client_id=message.client_id,
+        received_amount=message.received_amount,
+        received_currency=message.received_currency,
+        received_network=message.received_network,
+        invoice_usd=message.invoice_usd,
+        parent_payment_id=message.parent_payment_id,
+        order_id=message.order_id,
+        payment_status=message.payment_status,
+        paid_at=message.paid_at,
+        problem=message.problem,
+        body=message.body,
+    )

@@ -1,0 +1,56 @@
+"""SQL of observations, one statement a function."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from microbatch.market.model import Observation
+from microbatch.platform.database import Transaction
+
+
+def insert(tx: Transaction, name: str, value: Decimal | int | None, at: datetime) -> None:
+    """Record one observation; a repeated message records nothing new."""
+    tx.execute(
+        "INSERT INTO observations (name, value, observed_at) VALUES (%(name)s, %(value)s, %(at)s)"
+        " ON CONFLICT (name, observed_at) DO NOTHING",
+        name=name,
+        value=value,
+        at=at,
+    )
+
+
+def latest(tx: Transaction, names: Sequence[str], since: datetime) -> dict[str, Observation]:
+    """The newest observation of each name, of those seen since then."""
+    rows = tx.all(
+        "SELECT DISTINCT ON (name) name, value, observed_at FROM observations"
+        " WHERE name = ANY(%(names)s) AND observed_at >= %(since)s"
+        " ORDER BY name, observed_at DESC",
+        names=list(names),
+        since=since,
+    )
+    return {row["name"]: Observation(row["value"], row["observed_at"]) for row in rows}
+
+
+def win_request(tx: Transaction, name: str, now: datetime, not_since: datetime) -> bool:
+    """Whether we are the one to ask for this now: nobody has since `not_since`."""
+    return bool(
+        tx.execute(
+            """
+            INSERT INTO observation_requests (name, asked_at) VALUES (%(name)s, %(now)s)
+            ON CONFLICT (name) DO UPDATE SET asked_at = EXCLUDED.asked_at
+                WHERE observation_requests.asked_at <= %(not_since)s
+            """,
+            name=name,
+            now=now,
+            not_since=not_since,
+        )
+    )
+
+
+def delete_before(tx: Transaction, name: str, before: datetime) -> int:
+    """Forget observations of a name that nothing can use any more; how many they were."""
+    return tx.execute(
+        "DELETE FROM observations WHERE name = %(name)s AND observed_at < %(before)s",
+        name=name,
+        before=before,
+    )

@@ -1,0 +1,81 @@
+"""The table of messages: every field that travels between two functions, and its bytes.
+
+A token is base64url(payload ‖ HMAC-SHA256(key, payload)[0:16]) without padding. The first seven
+layouts are those of the ported system, byte for byte; our own begin with two bytes, version and
+type, and carry amounts as decimal text. `microbatch.codec` has the byte codes.
+"""
+
+from microbatch.codec import Message, OwnMessage, sign, verify
+from microbatch.messages.chain import (
+    BroadcastObserved,
+    BroadcastRequested,
+    ChainObservationRequested,
+    ChainObserved,
+    PreflightObserved,
+    PreflightRequested,
+    ReceiptObserved,
+    ReceiptRequested,
+    TransferLogsRequested,
+)
+from microbatch.messages.payments import (
+    PaymentReceived,
+)
+from microbatch.messages.ported import (
+    BatchOrder,
+    BatchResult,
+    HostPayOrder,
+    PaymentExecutionRequest,
+    PaymentExecutionResponse,
+    StatusCheckRequest,
+    StatusCheckResponse,
+)
+from microbatch.messages.queues import QUEUES, Carrier, Outgoing, body, read
+from microbatch.messages.swaps import (
+    ExchangeCreated,
+    ExchangeRefused,
+    ExchangeRequested,
+    ExchangeStatusObserved,
+    ExchangeStatusRequested,
+    HostPaymentEnded,
+    RangeObserved,
+    RangeRequested,
+    TransferLogsFound,
+)
+
+__all__ = [
+    "QUEUES",
+    "BatchOrder",
+    "BatchResult",
+    "BroadcastObserved",
+    "BroadcastRequested",
+    "Carrier",
+    "ChainObservationRequested",
+    "ChainObserved",
+    "ExchangeCreated",
+    "ExchangeRefused",
+    "ExchangeRequested",
+    "ExchangeStatusObserved",
+    "ExchangeStatusRequested",
+    "HostPayOrder",
+    "HostPaymentEnded",
+    "Message",
+    "Outgoing",
+    "OwnMessage",
+    "PaymentExecutionRequest",
+    "PaymentExecutionResponse",
+    "PaymentReceived",
+    "PreflightObserved",
+    "PreflightRequested",
+    "RangeObserved",
+    "RangeRequested",
+    "ReceiptObserved",
+    "ReceiptRequested",
+    "StatusCheckRequest",
+    "StatusCheckResponse",
+    "TransferLogsFound",
+    "TransferLogsRequested",
+    "body",
+    "read",
+    "sign",
+    "verify",
+]

@@ -1,0 +1,40 @@
+"""How often a row that waits is asked about, and when it has stood still for too long."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+SQS_DELAY_SECONDS_MAX = 900
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Polling is not retrying: one question, one answer, and a guard before the next."""
+
+    poll_wait_seconds: int
+    slow_poll_wait_seconds: int
+    slow_poll_after_seconds: int
+    stale_after_seconds: int
+
+    def wait_seconds(self, since: datetime, now: datetime) -> int:
+        """Seconds between two questions about a row that has waited since then."""
+        slow = now - since >= timedelta(seconds=self.slow_poll_after_seconds)
+        return self.slow_poll_wait_seconds if slow else self.poll_wait_seconds
+
+    def delay_seconds(self, since: datetime, now: datetime) -> int:
+        """The delay of the next question's message.
+
+        SQS delays by 15 minutes at most; past that the reconciler asks when the time has come.
+        """
+        return min(self.wait_seconds(since, now), SQS_DELAY_SECONDS_MAX)
+
+    def not_since(self, since: datetime, now: datetime) -> datetime:
+        """A question may be asked again when the last one is not younger than this.
+
+        A quarter less than the wait, so that the answer to the question before always passes and
+        its duplicates never do.
+        """
+        return now - timedelta(seconds=self.wait_seconds(since, now)) * 3 / 4
+
+    def stale_before(self, now: datetime) -> datetime:
+        """A row for which nothing has happened since then is sent its message again."""
+        return now - timedelta(seconds=self.stale_after_seconds)

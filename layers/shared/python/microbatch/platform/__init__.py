@@ -1,0 +1,1 @@
+"""AWS and Postgres mechanics; knows nothing of payments."""

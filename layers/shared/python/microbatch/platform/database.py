@@ -1,0 +1,300 @@
+"""Transactions on Postgres over one kept connection, and the schema's migrations."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from psycopg2 import errors, extensions, extras
+
+from microbatch.errors import ConfigurationError, RetryLater
+from microbatch.platform.observability import logger
+
+STATEMENT_SECONDS = 25  # less than a ledger function may run
+LOCK_SECONDS = 10
+IDLE_SECONDS = 60  # a function that was killed must not keep its locks
+MIGRATION_LOCK = 0x6D6963726F  # any number, as long as it is ours alone
+MIGRATION_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+LIVENESS: dict[str, Any] = {  # seconds, but for the last
+    "connect_timeout": 5,
+    "keepalives_idle": 30,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,  # ms
+}
+
+Row = dict[str, Any]
+# A connection that outlived a fail-over still answers, but the server is no longer the primary.
+_DEMOTED = errors.ReadOnlySqlTransaction
+
+# Whatever is the server's rather than the statement's: restart, fail-over, deadlock, time-out.
+_OUTAGES = (
+    psycopg2.OperationalError,
+    psycopg2.InterfaceError,
+    errors.IdleInTransactionSessionTimeout,
+)
+
+_BYTEA = extensions.new_type(
+    (17,),  # the type's number in every Postgres
+    "BYTES",
+    lambda value, cursor: None if value is None else bytes(psycopg2.BINARY(value, cursor)),
+)
+
+
+class Savepoint:
+    """What a `savepoint()` block can still undo."""
+
+    rolled_back = False
+
+    def rollback(self) -> None:
+        """Has leaving the block undo what was done in it."""
+        self.rolled_back = True
+
+
+class Transaction:
+    """Statements of one transaction; parameters are named, `%(name)s`."""
+
+    def __init__(self, cursor: extras.RealDictCursor) -> None:
+        self._cursor = cursor
+        self._savepoints = 0
+
+    def execute(self, sql: str, /, **params: Any) -> int:
+        """Runs a statement; the number of rows it touched."""
+        # without parameters psycopg2 takes the text as it is, single percent signs included
+        self._cursor.execute(sql, params or None)
+        return self._cursor.rowcount
+
+    def one(self, sql: str, /, **params: Any) -> Row | None:
+        """The only row, or none. Raises RuntimeError when there are more."""
+        self._cursor.execute(sql, params or None)
+        rows = self._cursor.fetchmany(2)
+        if len(rows) > 1:
+            raise RuntimeError("a statement for one row gave several")
+        return dict(rows[0]) if rows else None
+
+    def all(self, sql: str, /, **params: Any) -> list[Row]:
+        """Every row."""
+        self._cursor.execute(sql, params or None)
+        return [dict(row) for row in self._cursor.fetchall()]
+
+    @contextmanager
+    def savepoint(self) -> Iterator[Savepoint]:
+        """A block that can be undone alone: by its `rollback()`, or by an error, which goes on."""
+        self._savepoints += 1
+        name, point = f"savepoint_{self._savepoints}", Savepoint()
+        self._cursor.execute(f"SAVEPOINT {name}")
+        try:
+            yield point
+        except BaseException:
+            with suppress(psycopg2.Error):  # the connection may be what broke
+                self._undo(name)
+            raise
+        if point.rolled_back:
+            self._undo(name)
+        else:
+            self._cursor.execute(f"RELEASE SAVEPOINT {name}")
+
+    def _undo(self, name: str) -> None:
+        self._cursor.execute(f"ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}")
+
+
+class Database:
+    """The database, over one connection that is kept between transactions and renewed when dead.
+
+    `connection_fields(fresh)` gives host, port, dbname, username and password; with `fresh` not
+    from a cache. Not for two threads at once.
+    """
+
+    def __init__(
+        self,
+        connection_fields: Callable[[bool], Mapping[str, Any]],
+        *,
+        application_name: str = "microbatch",
+        statement_seconds: int = STATEMENT_SECONDS,
+    ) -> None:
+        self._connection_fields = connection_fields
+        self._application_name = application_name
+        self._statement_seconds = statement_seconds
+        self._connection: extensions.connection | None = None
+        self._busy = False
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Commits when the block ends, rolls back when it raises.
+
+        Raises RetryLater for whatever is the server's: no connection, deadlock, time-out. After
+        one at the very end the work may have been committed all the same.
+        """
+        if self._busy:
+            raise RuntimeError("a transaction is open already")
+        self._busy = True
+        try:
+            cursor = self._begin()
+            try:
+                yield Transaction(cursor)
+                self._commit(cursor)
+            except BaseException:
+                self._roll_back(cursor)
+                raise
+        except psycopg2.Error as error:
+            if isinstance(error, _DEMOTED):
+                self.close()
+            if self._connection is None or isinstance(error, _OUTAGES):
+                raise RetryLater(f"database: {_first_line(error)}") from error
+            raise
+        finally:
+            self._busy = False
+
+    def close(self) -> None:
+        """Ends the kept connection, if there is one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(psycopg2.Error):
+                connection.close()
+
+    def _begin(self) -> extras.RealDictCursor:
+        # BEGIN is ours, not psycopg2's: it finds a dead connection while nothing is lost yet
+        if self._connection is not None:
+            try:
+                return self._begun(self._connection)
+            except psycopg2.Error as error:
+                logger.info("database_connection_lost", reason=_first_line(error))
+                self.close()
+        self._connection = self._connect()
+        return self._begun(self._connection)
+
+    def _begun(self, connection: extensions.connection) -> extras.RealDictCursor:
+        cursor = connection.cursor(cursor_factory=extras.RealDictCursor)
+        cursor.execute("BEGIN")
+        return cursor
+
+    def _commit(self, cursor: extras.RealDictCursor) -> None:
+        cursor.execute("COMMIT")
+        # Postgres answers ROLLBACK, without an error, when an earlier error was caught in the block
+        if cursor.statusmessage != "COMMIT":
+            raise RuntimeError("nothing was committed: an error was caught inside the transaction")
+        cursor.close()
+
+    def _roll_back(self, cursor: extras.RealDictCursor) -> None:
+        try:
+            cursor.execute("ROLLBACK")
+            cursor.close()
+        except psycopg2.Error:
+            self.close()
+
+    def _connect(self) -> extensions.connection:
+        try:
+            connection = self._connect_with(self._connection_fields(False))
+        except psycopg2.OperationalError as error:
+            if "authentication failed" not in str(error):  # a refused start has no error code
+                raise
+            logger.info("database_password_refused")
+            connection = self._connect_with(self._connection_fields(True))
+        self._set_up(connection)
+        return connection
+
+    def _connect_with(self, fields: Mapping[str, Any]) -> extensions.connection:
+        try:
+            options: dict[str, Any] = {
+                "host": str(fields["host"]),
+                "port": int(fields["port"]),
+                "dbname": str(fields["dbname"]),
+                "user": str(fields["username"]),
+                "password": str(fields["password"]),
+            }
+        except KeyError as error:
+            raise ConfigurationError(f"database secret has no field {error}") from None
+        except (TypeError, ValueError):
+            raise ConfigurationError("database secret: port is not a number") from None
+        options["application_name"] = self._application_name
+        connection: extensions.connection = psycopg2.connect(**options, **LIVENESS)
+        return connection
+
+    def _set_up(self, connection: extensions.connection) -> None:
+        connection.autocommit = True  # BEGIN and COMMIT are ours
+        extensions.register_type(_BYTEA, connection)
+        loads = partial(json.loads, parse_float=Decimal)
+        extras.register_default_json(connection, loads=loads)
+        extras.register_default_jsonb(connection, loads=loads)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SET statement_timeout = '{self._statement_seconds}s';"
+                f"SET lock_timeout = '{LOCK_SECONDS}s';"
+                f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s';"
+                "SET TIME ZONE 'UTC'"
+            )
+
+
+def migrate(database: Database, directory: Path) -> list[str]:
+    """Applies the numbered *.sql files that are not applied yet, in order; their names.
+
+    Each file has its own transaction. Raises ConfigurationError when a file that was applied is
+    missing or changed, or a new one stands before it. Several migrators may run at once.
+    """
+    files = _migration_files(directory)
+    applied = []
+    for name in files:
+        # the lock and the check are taken for every file anew, so none is applied twice
+        with database.transaction() as transaction:
+            if _apply(transaction, name, files):
+                applied.append(name)
+    return applied
+
+
+def _migration_files(directory: Path) -> dict[str, str]:
+    """The text of each file by name, in order."""
+    if not directory.is_dir():
+        raise ConfigurationError(f"no folder of migrations at {directory.name}")
+    names = sorted(path.name for path in directory.glob("*.sql"))
+    if not names:
+        raise ConfigurationError(f"no migration in {directory.name}")
+    numbers = [match[1] for name in names if (match := MIGRATION_NAME.fullmatch(name))]
+    if len(numbers) != len(names):
+        raise ConfigurationError("a migration is not named like 0001_what_it_does.sql")
+    if len(set(numbers)) != len(numbers):
+        raise ConfigurationError("two migrations have the same number")
+    return {name: (directory / name).read_text(encoding="utf-8") for name in names}
+
+
+def _apply(transaction: Transaction, name: str, files: Mapping[str, str]) -> bool:
+    """Whether the file was not applied before and is now."""
+    transaction.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+    transaction.execute("SELECT pg_advisory_xact_lock(%(lock)s)", lock=MIGRATION_LOCK)
+    # another migrator may take its time, a table's user may not: everybody queues behind the DDL
+    transaction.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+    transaction.execute(
+        "CREATE TABLE IF NOT EXISTS schema_migrations (name text PRIMARY KEY,"
+        " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+    )
+    rows = transaction.all("SELECT name, checksum FROM schema_migrations ORDER BY name")
+    for row in rows:
+        if row["name"] not in files:
+            raise ConfigurationError(f"migration {row['name']} was applied and is missing")
+        if row["checksum"] != _checksum(files[row["name"]]):
+            raise ConfigurationError(f"migration {row['name']} was changed after it was applied")
+    if any(row["name"] == name for row in rows):
+        return False
+    if rows and name < rows[-1]["name"]:
+        raise ConfigurationError(f"migration {name} is new, but stands before {rows[-1]['name']}")
+    transaction.execute(files[name])
+    transaction.execute(
+        "INSERT INTO schema_migrations (name, checksum) VALUES (%(name)s, %(checksum)s)",
+        name=name,
+        checksum=_checksum(files[name]),
+    )
+    return True
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    """What the server said, without the lines that may quote a row."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,55 @@
+"""What arrived on chain for a swap: the logs, each used once, against the provider's word."""
+
+import json
+from datetime import datetime
+
+from microbatch.messages import ExchangeStatusObserved, TransferLogsFound
+from microbatch.platform.database import Transaction
+from microbatch.platform.observability import logger
+from microbatch.swap import store
+from microbatch.swap.model import DECIMALS, ONGOING, Swap, disagrees
+
+
+def is_settled(message: TransferLogsFound, confirmations: int) -> bool:
+    """Whether the payout is mined successfully and deep enough to be believed."""
+    depth = message.head_number - message.block_number + 1
+    return message.status == "success" and depth >= confirmations
+
+
+def book(
+    tx: Transaction, swap: Swap, message: TransferLogsFound, now: datetime
+) -> tuple[int, str | None]:
+    """(units that arrived, why a person has to look at it or None); records the logs."""
+    logs = json.loads(message.logs)
+    for log in logs:
+        fresh = store.insert_receipt(
+            tx,
+            tx_hash=message.tx_hash,
+            log_index=int(log["log_index"]),
+            swap_id=swap.swap_id,
+            from_address=log["from"],
+            amount_units=int(log["amount_units"]),
+            block_number=message.block_number,
+            block_hash=message.block_hash,
+            now=now,
+        )
+        if not fresh:
+            return 0, "receipt_used_before"
+    units = store.received_units(tx, swap.swap_id)
+    if units == 0:
+        return 0, "nothing_arrived"
+    decimals = DECIMALS[swap.to_currency, swap.to_network]
+    if disagrees(units, decimals, swap.provider_amount_to):
+        return units, "arrived_differs_from_provider"
+    return units, None
+
+
+def warn_of_trouble(swap: Swap, message: ExchangeStatusObserved) -> None:
+    """An alarm for an exchange that is paid in and does not simply go on."""
+    if message.status not in ONGOING and message.status != "finished":
+        logger.error(
+            "exchange_in_trouble",
+            swap_id=swap.swap_id,
+            cn_api_id=swap.cn_api_id,
+            status=message.status,
+        )

@@ -1,0 +1,113 @@
+"""One question to ChangeNow for each message, and its answer as a message; no store in sight."""
+
+from datetime import datetime
+
+from microbatch.messages import (
+    ExchangeCreated,
+    ExchangeRefused,
+    ExchangeRequested,
+    ExchangeStatusObserved,
+    ExchangeStatusRequested,
+    Outgoing,
+    RangeObserved,
+    RangeRequested,
+)
+from microbatch.vendors.changenow import ChangeNow, ExchangeError, Pair
+
+RESULTS = "swap-results"
+
+
+def _pair(message: RangeRequested | ExchangeRequested) -> Pair:
+    return Pair(
+        from_currency=message.from_currency,
+        from_network=message.from_network,
+        to_currency=message.to_currency,
+        to_network=message.to_network,
+    )
+
+
+def observe_range(message: RangeRequested, exchange: ChangeNow, now: datetime) -> list[Outgoing]:
+    """The range and an estimate for the pair. Raises RetryLater, ExchangeError."""
+    pair = _pair(message)
+    limits = exchange.range(pair)
+    observed = RangeObserved(
+        timestamp=int(now.timestamp()),
+        from_currency=message.from_currency,
+        from_network=message.from_network,
+        to_currency=message.to_currency,
+        to_network=message.to_network,
+        minimum=limits.minimum,
+        maximum=limits.maximum,
+        amount=message.amount,
+        estimated_amount=exchange.estimate(pair, message.amount),
+    )
+    return [Outgoing(RESULTS, observed)]
+
+
+def create_exchange(
+    message: ExchangeRequested, exchange: ChangeNow, now: datetime
+) -> list[Outgoing]:
+    """The exchange created for the swap, or its refusal. Raises RetryLater.
+
+    A repeated message creates another exchange: the swap keeps the first it hears of, and one
+    that nobody pays costs nothing.
+    """
+    answer = _create(message, exchange, now)
+    return [Outgoing(RESULTS, answer)]
+
+
+def _create(
+    message: ExchangeRequested, exchange: ChangeNow, now: datetime
+) -> ExchangeCreated | ExchangeRefused:
+    timestamp = int(now.timestamp())
+    try:
+        created = exchange.create(
+            _pair(message),
+            amount=message.from_amount,
+            payout_address=message.payout_address,
+            refund_address=message.refund_address,
+        )
+    except ExchangeError as error:
+        return ExchangeRefused(
+            timestamp=timestamp,
+            swap_id=message.swap_id,
+            error=error.code,
+            detail=error.detail,
+            minimum=error.minimum,
+            maximum=error.maximum,
+        )
+    return ExchangeCreated(
+        timestamp=timestamp,
+        swap_id=message.swap_id,
+        cn_api_id=created.exchange_id,
+        payin_address=created.payin_address,
+        payin_extra_id="",  # an exchange that wants one is refused
+        payout_address=message.payout_address,
+        refund_address=message.refund_address,
+        from_currency=message.from_currency,
+        from_network=message.from_network,
+        to_currency=message.to_currency,
+        to_network=message.to_network,
+        from_amount=message.from_amount,
+        to_amount=created.to_amount,
+    )
+
+
+def ask_exchange(
+    message: ExchangeStatusRequested, exchange: ChangeNow, now: datetime
+) -> list[Outgoing]:
+    """How the exchange stands, "not yet" included. Raises RetryLater, ExchangeError."""
+    found = exchange.status(message.cn_api_id)
+    observed = ExchangeStatusObserved(
+        timestamp=int(now.timestamp()),
+        swap_id=message.swap_id,
+        cn_api_id=message.cn_api_id,
+        status=found.status,
+        amount_from=found.amount_from,
+        amount_to=found.amount_to,
+        payin_hash=found.payin_hash,
+        payout_hash=found.payout_hash,
+        refund_hash=found.refund_hash,
+        refund_amount=found.refund_amount,
+    )
+    return [Outgoing(RESULTS, observed)]

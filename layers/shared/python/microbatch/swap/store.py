@@ -1,0 +1,232 @@
+"""SQL of swaps, exchanges and token receipts, one statement a function."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from microbatch.platform.database import Transaction
+from microbatch.swap.model import Swap, Terms
+
+COLUMNS = """swap_id, context, owner_id, generation, state, state_since, asked_at, from_currency,
+    from_network, from_amount_units, value_usd, to_currency, to_network, payout_address,
+    refund_address, cn_api_id, payin_address, provider_status, provider_amount_to, payout_hash,
+    received_units"""
+
+
+def insert(tx: Transaction, terms: Terms, now: datetime) -> bool:
+    """Record what is asked for; False when it is recorded already."""
+    return bool(
+        tx.execute(
+            """
+            INSERT INTO swaps (swap_id, context, owner_id, generation, state, state_since,
+                created_at, from_currency, from_network, from_amount_units, value_usd,
+                to_currency, to_network, payout_address, refund_address)
+            VALUES (%(swap_id)s, %(context)s, %(owner_id)s, %(generation)s, 'requested', %(now)s,
+                %(now)s, %(from_currency)s, %(from_network)s, %(from_amount_units)s,
+                %(value_usd)s, %(to_currency)s, %(to_network)s, %(payout_address)s,
+                %(refund_address)s)
+            ON CONFLICT (swap_id) DO NOTHING
+            """,
+            swap_id=terms.swap_id,
+            context=terms.context,
+            owner_id=terms.owner_id,
+            generation=terms.generation,
+            now=now,
+            from_currency=terms.pair.from_currency,
+            from_network=terms.pair.from_network,
+            from_amount_units=terms.from_amount_units,
+            value_usd=terms.value_usd,
+            to_currency=terms.pair.to_currency,
+            to_network=terms.pair.to_network,
+            payout_address=terms.payout_address,
+            refund_address=terms.refund_address,
+        )
+    )
+
+
+def lock(tx: Transaction, swap_id: str) -> Swap | None:
+    """The swap, locked until the transaction ends."""
+    row = tx.one(
+        f"SELECT {COLUMNS} FROM swaps WHERE swap_id = %(swap_id)s FOR UPDATE",  # noqa: S608
+        swap_id=swap_id,
+    )
+    return Swap.from_row(row) if row else None
+
+
+def lock_by_owner(tx: Transaction, context: str, owner_id: str, cn_api_id: str) -> Swap | None:
+    """The owner's swap on this exchange, locked until the transaction ends."""
+    row = tx.one(
+        f"SELECT {COLUMNS} FROM swaps WHERE context = %(context)s"  # noqa: S608
+        " AND owner_id = %(owner_id)s AND cn_api_id = %(cn_api_id)s FOR UPDATE",
+        context=context,
+        owner_id=owner_id,
+        cn_api_id=cn_api_id,
+    )
+    return Swap.from_row(row) if row else None
+
+
+def move(
+    tx: Transaction,
+    swap_id: str,
+    *,
+    state_from: str,
+    state_to: str,
+    now: datetime,
+    reason: str | None = None,
+    received_units: int | None = None,
+) -> bool:
+    """Move a swap from one state to another; False when it is not there (any more)."""
+    return bool(
+        tx.execute(
+            """
+            UPDATE swaps SET state = %(state_to)s, state_since = %(now)s, asked_at = NULL,
+                reason = coalesce(%(reason)s, reason),
+                received_units = coalesce(%(received_units)s, received_units)
+            WHERE swap_id = %(swap_id)s AND state = %(state_from)s
+            """,
+            swap_id=swap_id,
+            state_from=state_from,
+            state_to=state_to,
+            now=now,
+            reason=reason,
+            received_units=received_units,
+        )
+    )
+
+
+def set_exchange(
+    tx: Transaction,
+    swap_id: str,
+    *,
+    cn_api_id: str,
+    payin_address: str,
+    expected_to_amount: Decimal,
+) -> None:
+    """Fix the exchange that this swap pays."""
+    tx.execute(
+        "UPDATE swaps SET cn_api_id = %(cn_api_id)s, payin_address = %(payin_address)s,"
+        " expected_to_amount = %(expected_to_amount)s WHERE swap_id = %(swap_id)s",
+        swap_id=swap_id,
+        cn_api_id=cn_api_id,
+        payin_address=payin_address,
+        expected_to_amount=expected_to_amount,
+    )
+
+
+def insert_exchange(
+    tx: Transaction,
+    *,
+    cn_api_id: str,
+    swap_id: str,
+    payin_address: str,
+    is_current: bool,
+    now: datetime,
+) -> bool:
+    """Record an exchange the provider made; False when it is recorded already."""
+    return bool(
+        tx.execute(
+            """
+            INSERT INTO exchanges (cn_api_id, swap_id, payin_address, is_current, recorded_at)
+            VALUES (%(cn_api_id)s, %(swap_id)s, %(payin_address)s, %(is_current)s, %(now)s)
+            ON CONFLICT (cn_api_id) DO NOTHING
+            """,
+            cn_api_id=cn_api_id,
+            swap_id=swap_id,
+            payin_address=payin_address,
+            is_current=is_current,
+            now=now,
+        )
+    )
+
+
+def set_provider_state(
+    tx: Transaction,
+    swap_id: str,
+    *,
+    status: str,
+    amount_to: Decimal | None,
+    payout_hash: str | None,
+) -> None:
+    """Note what the provider says of the swap's exchange."""
+    tx.execute(
+        "UPDATE swaps SET provider_status = %(status)s,"
+        " provider_amount_to = coalesce(%(amount_to)s, provider_amount_to),"
+        " payout_hash = coalesce(%(payout_hash)s, payout_hash) WHERE swap_id = %(swap_id)s",
+        swap_id=swap_id,
+        status=status,
+        amount_to=amount_to,
+        payout_hash=payout_hash,
+    )
+
+
+def win_ask(tx: Transaction, swap_id: str, now: datetime, not_since: datetime) -> bool:
+    """Whether we are the one to send this swap's message now: nobody has since `not_since`."""
+    return bool(
+        tx.execute(
+            "UPDATE swaps SET asked_at = %(now)s WHERE swap_id = %(swap_id)s"
+            " AND (asked_at IS NULL OR asked_at <= %(not_since)s)",
+            swap_id=swap_id,
+            now=now,
+            not_since=not_since,
+        )
+    )
+
+
+def insert_receipt(
+    tx: Transaction,
+    *,
+    tx_hash: str,
+    log_index: int,
+    swap_id: str,
+    from_address: str,
+    amount_units: int,
+    block_number: int,
+    block_hash: str,
+    now: datetime,
+) -> bool:
+    """Use one transfer log for this swap; False when it has been used already."""
+    return bool(
+        tx.execute(
+            """
+            INSERT INTO token_receipts (tx_hash, log_index, swap_id, from_address, amount_units,
+                block_number, block_hash, recorded_at)
+            VALUES (%(tx_hash)s, %(log_index)s, %(swap_id)s, %(from_address)s, %(amount_units)s,
+                %(block_number)s, %(block_hash)s, %(now)s)
+            ON CONFLICT (tx_hash, log_index) DO NOTHING
+            """,
+            tx_hash=tx_hash,
+            log_index=log_index,
+            swap_id=swap_id,
+            from_address=from_address,
+            amount_units=amount_units,
+            block_number=block_number,
+            block_hash=block_hash,
+            now=now,
+        )
+    )
+
+
+def received_units(tx: Transaction, swap_id: str) -> int:
+    """What has arrived on chain for this swap."""
+    row = tx.one(
+        "SELECT coalesce(sum(amount_units), 0) AS units FROM token_receipts"
+        " WHERE swap_id = %(swap_id)s",
+        swap_id=swap_id,
+    )
+    assert row is not None
+    return int(row["units"])
+
+
+def standing_still(
+    tx: Transaction, states: Sequence[str], before: datetime, limit: int
+) -> list[Swap]:
+    """Swaps in these states for which nothing has been sent or changed since `before`."""
+    rows = tx.all(
+        f"SELECT {COLUMNS} FROM swaps WHERE state = ANY(%(states)s)"  # noqa: S608
+        " AND greatest(state_since, asked_at) <= %(before)s"
+        " ORDER BY state_since LIMIT %(limit)s FOR UPDATE SKIP LOCKED",
+        states=list(states),
+        before=before,
+        limit=limit,
+    )
+    return [Swap.from_row(row) for row in rows]

@@ -1,0 +1,281 @@
+"""One Ethereum node: what it says now, in as few calls as each question needs.
+
+What the node does not know stays unknown: only a null receipt is "absent", and even that proves
+nothing about the transaction.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import requests
+
+from microbatch.errors import InvalidInput, RetryLater
+from microbatch.vendors.ethereum.broadcast import BroadcastOutcome, classify_broadcast_error
+from microbatch.vendors.ethereum.feed import Price, usable_price
+from microbatch.vendors.ethereum.fees import Fees, fees_now
+from microbatch.vendors.ethereum.receipts import (
+    GET_RECEIPT,
+    TokenTransfer,
+    receipt_quantity,
+    receipt_status,
+    transfers_in,
+)
+from microbatch.vendors.ethereum.rpc import (
+    HASH,
+    NodeRefusal,
+    Rpc,
+    block_hash,
+    malformed,
+    octets,
+    quantity,
+    words,
+)
+from microbatch.vendors.wire import ETHEREUM_ADDRESS, cut
+
+BALANCE_OF = "0x70a08231"
+UNKNOWN_BLOCK_CODE = -39001
+PROBLEM_MAX_BYTES = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preflight:
+    """All that a signature depends on; gas_estimate 0 when `problem` says why there is none."""
+
+    chain_id: int
+    fees: Fees
+    balance_wei: int
+    token_balance_units: int | None
+    latest_nonce: int
+    pending_nonce: int
+    finalized_nonce: int
+    gas_estimate: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """What the node said to the bytes, and in which words."""
+
+    outcome: BroadcastOutcome
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What the node knows of a transaction: "success", "reverted" or "absent"."""
+
+    status: str
+    head_number: int
+    latest_nonce: int
+    finalized_nonce: int
+    block_number: int = 0
+    block_hash: str = ""
+    canonical_hash: str = ""
+    gas_used: int = 0
+    effective_gas_price_wei: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferLogs:
+    """The token transfers to us in one transaction; status as in Receipt."""
+
+    status: str
+    head_number: int
+    block_number: int = 0
+    block_hash: str = ""
+    transfers: tuple[TokenTransfer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """Head, fees, the wallet's balances and ETH/USD."""
+
+    chain_id: int
+    fees: Fees
+    balance_wei: int
+    token_balance_units: int
+    price: Price
+
+
+class Node:
+    """The node behind one URL. Every method raises RetryLater when it is unwell.
+
+    Raises ConfigurationError when the URL cannot be one.
+    """
+
+    def __init__(self, rpc_url: str, session: requests.Session | None = None) -> None:
+        self._rpc = Rpc(rpc_url, session)
+
+    def preflight(
+        self, *, wallet: str, to_address: str, value_wei: int, data: bytes, token: str = ""
+    ) -> Preflight:
+        """What the node says before a transaction is signed. Raises RetryLater, InvalidInput.
+
+        A node that has no finalized block yet is not fit to sign against: RetryLater.
+        """
+        wallet, to_address = _address("wallet", wallet), _address("to_address", to_address)
+        balance_wei = self._quantity("eth_getBalance", wallet, "latest")
+        gas_estimate, problem = self._gas(wallet, to_address, value_wei, data, balance_wei)
+        return Preflight(
+            chain_id=self._quantity("eth_chainId"),
+            fees=fees_now(self._rpc),
+            balance_wei=balance_wei,
+            token_balance_units=self._token_balance(token, wallet) if token else None,
+            latest_nonce=self._nonce(wallet, "latest"),
+            pending_nonce=self._nonce(wallet, "pending"),
+            finalized_nonce=self._nonce(wallet, "finalized"),
+            gas_estimate=gas_estimate,
+            problem=problem,
+        )
+
+    def broadcast(self, raw: bytes, tx_hash: str) -> Broadcast:
+        """Offers the bytes to the node. Raises RetryLater: sending the same bytes again is safe.
+
+        Raises InvalidInput when the bytes do not have this hash.
+        """
+        from eth_utils.crypto import keccak  # noqa: PLC0415 - not every function has it
+
+        if "0x" + keccak(raw).hex() != tx_hash.lower():
+            raise InvalidInput(f"raw_transaction does not have the hash {tx_hash}")
+        try:
+            answer = self._rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
+        except NodeRefusal as refusal:
+            outcome = classify_broadcast_error(refusal.message, refusal.code)
+            if outcome is BroadcastOutcome.BUSY:
+                raise
+            return Broadcast(outcome, cut(f"{refusal.code}: {refusal.message}"))
+        if not isinstance(answer, str) or answer.lower() != tx_hash.lower():
+            return Broadcast(BroadcastOutcome.WRONG_HASH, cut(f"the node answered {answer!r}"))
+        return Broadcast(BroadcastOutcome.ACCEPTED)
+
+    def receipt(self, *, wallet: str, tx_hash: str) -> Receipt:
+        """What the node knows of the transaction now. Raises RetryLater, InvalidInput.
+
+        finalized_nonce is 0 where the node has no finalized block: no evidence, not an error.
+        """
+        wallet = _address("wallet", wallet)
+        # The counts come first: a nonce that was consumed before the receipt was looked for must
+        # have left one, if the transaction that consumed it was this.
+        finalized_nonce = self._finalized_nonce_or_zero(wallet)
+        latest_nonce = self._nonce(wallet, "latest")
+        found = self._receipt(tx_hash)
+        head_number = self._quantity("eth_blockNumber")
+        if found is None:
+            return Receipt(
+                status="absent",
+                head_number=head_number,
+                latest_nonce=latest_nonce,
+                finalized_nonce=finalized_nonce,
+            )
+        block_number = receipt_quantity(found, "blockNumber")
+        return Receipt(
+            status=receipt_status(found),
+            head_number=max(head_number, block_number),  # nodes behind one URL differ by a block
+            latest_nonce=latest_nonce,
+            finalized_nonce=finalized_nonce,
+            block_number=block_number,
+            block_hash=block_hash(GET_RECEIPT, found.get("blockHash")),
+            canonical_hash=self._canonical_hash(block_number),
+            gas_used=receipt_quantity(found, "gasUsed"),
+            effective_gas_price_wei=receipt_quantity(found, "effectiveGasPrice"),
+        )
+
+    def transfer_logs(self, *, tx_hash: str, token: str, to_address: str) -> TransferLogs:
+        """The transfers of the token to an address in one transaction.
+
+        Raises RetryLater, InvalidInput.
+        """
+        token, to_address = _address("token", token), _address("to_address", to_address)
+        found = self._receipt(tx_hash)
+        head_number = self._quantity("eth_blockNumber")
+        if found is None:
+            return TransferLogs(status="absent", head_number=head_number)
+        block_number = receipt_quantity(found, "blockNumber")
+        return TransferLogs(
+            status=receipt_status(found),
+            head_number=max(head_number, block_number),
+            block_number=block_number,
+            block_hash=block_hash(GET_RECEIPT, found.get("blockHash")),
+            transfers=transfers_in(found, token, to_address),
+        )
+
+    def observe(self, *, wallet: str, token: str, price_feed: str, now: datetime) -> Observation:
+        """Head, fees, balances and ETH/USD now. Raises RetryLater, InvalidInput."""
+        wallet = _address("wallet", wallet)
+        return Observation(
+            chain_id=self._quantity("eth_chainId"),
+            fees=fees_now(self._rpc),
+            balance_wei=self._quantity("eth_getBalance", wallet, "latest"),
+            token_balance_units=self._token_balance(token, wallet),
+            price=usable_price(self._rpc, _address("price_feed", price_feed), now),
+        )
+
+    def _quantity(self, method: str, *params: object) -> int:
+        return quantity(method, self._rpc.call(method, *params))
+
+    def _nonce(self, wallet: str, tag: str) -> int:
+        return self._quantity("eth_getTransactionCount", wallet, tag)
+
+    def _finalized_nonce_or_zero(self, wallet: str) -> int:
+        try:
+            return self._nonce(wallet, "finalized")
+        except NodeRefusal as refusal:
+            text = refusal.message.lower()
+            if refusal.code == UNKNOWN_BLOCK_CODE or ("block" in text and "not found" in text):
+                return 0
+            raise
+
+    def _gas(
+        self, wallet: str, to_address: str, value_wei: int, data: bytes, balance_wei: int
+    ) -> tuple[int, str]:
+        """(gas, "") or (0, the problem)."""
+        if octets("eth_getCode", self._rpc.call("eth_getCode", wallet, "latest")):
+            return 0, "wallet_has_code"
+        if balance_wei < value_wei:
+            return 0, "insufficient_funds"
+        call = {"from": wallet, "to": to_address, "value": hex(value_wei)}
+        if data:
+            call["data"] = "0x" + data.hex()
+        try:
+            return self._quantity("eth_estimateGas", call), ""
+        except NodeRefusal as refusal:
+            if "insufficient funds" in refusal.message.lower():
+                return 0, "insufficient_funds"
+            if refusal.reverted:
+                return 0, cut(f"reverted: {refusal.message}", PROBLEM_MAX_BYTES)
+            raise
+
+    def _token_balance(self, token: str, wallet: str) -> int:
+        call = {"to": _address("token", token), "data": BALANCE_OF + wallet[2:].rjust(64, "0")}
+        found = words(octets("eth_call", self._rpc.call("eth_call", call, "latest")))
+        if not found:
+            raise RetryLater(f"Ethereum node: there is no token at {token}")
+        return found[0]
+
+    def _receipt(self, tx_hash: str) -> dict[str, Any] | None:
+        wanted = tx_hash.lower()
+        if not HASH.fullmatch(wanted):
+            raise InvalidInput(f"tx_hash {cut(tx_hash, 80)!r} is not 0x and 64 hex digits")
+        found = self._rpc.call(GET_RECEIPT, wanted)
+        if found is None:
+            return None
+        if not isinstance(found, dict) or str(found.get("transactionHash")).lower() != wanted:
+            raise malformed(GET_RECEIPT)
+        return found if found.get("blockNumber") is not None else None
+
+    def _canonical_hash(self, block_number: int) -> str:
+        """The hash the node has at this height now; "" when its chain is shorter."""
+        method = "eth_getBlockByNumber"
+        block = self._rpc.call(method, hex(block_number), False)
+        if block is None:
+            return ""
+        if not isinstance(block, dict):
+            raise malformed(method)
+        return block_hash(method, block.get("hash"))
+
+
+def _address(name: str, value: str) -> str:
+    if not ETHEREUM_ADDRESS.fullmatch(value):
+        raise InvalidInput(f"{name} {cut(value, 80)!r} is not an Ethereum address")
+    return value.lower()

@@ -1,0 +1,45 @@
+"""The composition root: the only place that knows everybody, and that reads the environment."""
+
+from microbatch.wiring.parts import (
+    MIGRATIONS,
+    changenow,
+    checked,
+    database,
+    node,
+    processor,
+    signer,
+)
+from microbatch.wiring.policies import (
+    conversion_policy,
+    hostpay_policy,
+    intake_policy,
+    observation_source,
+    operator_surroundings,
+    reconciler_policies,
+    swap_policy,
+)
+from microbatch.wiring.steps import ask, health_probes, http_answer, send, step, transact, webhook
+
+__all__ = [
+    "MIGRATIONS",
+    "ask",
+    "changenow",
+    "checked",
+    "conversion_policy",
+    "database",
+    "health_probes",
+    "hostpay_policy",
+    "http_answer",
+    "intake_policy",
+    "node",
+    "observation_source",
+    "operator_surroundings",
+    "processor",
+    "reconciler_policies",
+    "send",
+    "signer",
+    "step",
+    "swap_policy",
+    "transact",
+    "webhook",
+]

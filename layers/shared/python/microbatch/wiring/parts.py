@@ -1,0 +1,146 @@
+"""What a function is made of: AWS clients, the database, the outside parties.
+
+Every getter imports what it makes inside itself, so that a door pays only for what it uses.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from microbatch.messages import QUEUES
+from microbatch.wiring.environment import mapping_of, setting, whole_number
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+    from microbatch.platform.database import Database
+    from microbatch.platform.queues import Queues
+    from microbatch.platform.retry import QueueAddress, RetryingProcessor, RetryPolicy
+    from microbatch.platform.secrets import Secrets
+    from microbatch.vendors.changenow import ChangeNow
+    from microbatch.vendors.ethereum.key_signer import KeySigner
+    from microbatch.vendors.ethereum.node import Node
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
+
+@cache
+def aws_client(service: str) -> Any:
+    """A boto3 client."""
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
+    # No client retries by itself: a message that fails comes again.
+    once = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 1})
+    return boto3.client(service, config=once)
+
+
+@cache
+def secrets() -> "Secrets":
+    """The function's secrets."""
+    from microbatch.platform.secrets import Secrets  # noqa: PLC0415
+
+    return Secrets(aws_client("secretsmanager"), mapping_of("SECRET_IDS"))
+
+
+@cache
+def queues() -> "Queues":
+    """The queues the function may send to or look at."""
+    from microbatch.platform.queues import Queues  # noqa: PLC0415
+
+    return Queues(aws_client("sqs"), mapping_of("QUEUE_URLS"))
+
+
+@cache
+def dead_letters() -> "Queues":
+    """The dead-letter queues of the queues the function may look at, under the same names."""
+    from microbatch.platform.queues import Queues  # noqa: PLC0415
+
+    urls = mapping_of("QUEUE_URLS")
+    return Queues(aws_client("sqs"), {name: f"{url}-dlq" for name, url in urls.items()})
+
+
+@cache
+def database() -> "Database":
+    """The database; a statement has five seconds less than the function."""
+    from microbatch.platform.database import Database  # noqa: PLC0415
+
+    return Database(
+        lambda fresh: secrets().fields("DATABASE", fresh),
+        application_name=setting("AWS_LAMBDA_FUNCTION_NAME")[:63],
+        statement_seconds=whole_number("STATEMENT_SECONDS"),
+    )
+
+
+@cache
+def processor() -> "RetryingProcessor":
+    """What carries out waits, renewals and dead-lettering of this function's queues."""
+    from microbatch.platform.retry import RetryingProcessor  # noqa: PLC0415
+
+    return RetryingProcessor(aws_client("sqs"), retry_policy(), queue_of)
+
+
+@cache
+def retry_policy() -> "RetryPolicy":
+    """How long to wait and when to give up."""
+    from microbatch.platform.retry import RetryPolicy  # noqa: PLC0415
+
+    return RetryPolicy(
+        wait_seconds=whole_number("RETRY_WAIT_SECONDS"),
+        deadline_seconds=whole_number("RETRY_DEADLINE_SECONDS"),
+        renew_at_receives=whole_number("RENEW_AT_RECEIVES"),
+    )
+
+
+def queue_name(record: "SQSRecord") -> str:
+    """The plain name of the queue a record came from."""
+    deployed = str(record.event_source_arn).rsplit(":", 1)[-1]
+    return deployed.removeprefix(setting("RESOURCE_PREFIX"))
+
+
+def queue_of(record: "SQSRecord") -> "QueueAddress":
+    """Where a record came from and where its dead letters go."""
+    from microbatch.platform.retry import QueueAddress  # noqa: PLC0415
+
+    name = queue_name(record)
+    return QueueAddress(name, mapping_of("QUEUE_URLS")[name], mapping_of("DEAD_LETTER_URLS")[name])
+
+
+@cache
+def changenow() -> "ChangeNow":
+    """The exchange."""
+    from microbatch.vendors.changenow import ChangeNow  # noqa: PLC0415
+
+    return ChangeNow(setting("CHANGENOW_URL"), secrets().text("CHANGENOW_API_KEY"))
+
+
+@cache
+def node() -> "Node":
+    """The Ethereum node."""
+    from microbatch.vendors.ethereum.node import Node  # noqa: PLC0415
+
+    return Node(secrets().text("ETHEREUM_RPC_URL"))
+
+
+@cache
+def signer() -> "KeySigner":
+    """The host wallet's key."""
+    from microbatch.vendors.ethereum.key_signer import KeySigner  # noqa: PLC0415
+
+    return KeySigner(secrets().text("HOST_WALLET_PRIVATE_KEY"))
+
+
+@cache
+def checked() -> None:
+    """Refuse to work with a missing or malformed secret: its name in the error, never its value.
+
+    Runs once per execution environment, before its first message is touched.
+    """
+    families = {carrier.key for carrier in QUEUES.values()}
+    for name in mapping_of("SECRET_IDS"):
+        if name in families:
+            secrets().signing_keys(name)
+        elif name == "DATABASE":
+            secrets().fields(name)
+        else:
+            secrets().text(name)

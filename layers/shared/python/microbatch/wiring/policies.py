@@ -1,0 +1,139 @@
+"""The rules each room works under, from the function's settings."""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from microbatch.messages import QUEUES
+from microbatch.money import Wei
+from microbatch.wiring.environment import address, percent, whole_number
+from microbatch.wiring.parts import dead_letters, queues
+
+if TYPE_CHECKING:
+    from microbatch.conversion.service import Policy as ConversionPolicy
+    from microbatch.hostpay.service import Policy as HostpayPolicy
+    from microbatch.intake.model import Policy as IntakePolicy
+    from microbatch.market.service import Source
+    from microbatch.operations.acts import Surroundings
+    from microbatch.operations.reconciler import Policies
+    from microbatch.pace import Pace
+    from microbatch.swap.service import Policy as SwapPolicy
+
+
+@cache
+def intake_policy() -> "IntakePolicy":
+    """How a payment is taken in."""
+    from microbatch.intake.model import Policy  # noqa: PLC0415
+
+    return Policy(
+        fee_percent=percent("TP_FLAT_FEE"),
+        max_payment_wei=Wei(whole_number("PAYMENT_MAX_WEI")),
+        observation_max_age_seconds=whole_number("OBSERVATION_MAX_AGE_SECONDS"),
+    )
+
+
+@cache
+def conversion_policy() -> "ConversionPolicy":
+    """When a batch is opened."""
+    from microbatch.conversion.service import Policy  # noqa: PLC0415
+
+    return Policy(
+        max_age_seconds=whole_number("BATCH_MAX_AGE_SECONDS"),
+        max_payments=whole_number("BATCH_MAX_PAYMENTS"),
+        max_wei=Wei(whole_number("BATCH_MAX_WEI")),
+        observation_max_age_seconds=whole_number("OBSERVATION_MAX_AGE_SECONDS"),
+        minimum_margin_percent=percent("PROVIDER_MINIMUM_MARGIN_PERCENT"),
+        band_percent=percent("SANITY_BAND_PERCENT"),
+        wallet=address("HOST_WALLET_ADDRESS"),
+    )
+
+
+@cache
+def pace() -> "Pace":
+    """How often rows that wait are asked about."""
+    from microbatch.pace import Pace  # noqa: PLC0415
+
+    return Pace(
+        poll_wait_seconds=whole_number("POLL_WAIT_SECONDS"),
+        slow_poll_wait_seconds=whole_number("SLOW_POLL_WAIT_SECONDS"),
+        slow_poll_after_seconds=whole_number("SLOW_POLL_AFTER_SECONDS"),
+        stale_after_seconds=whole_number("STALE_AFTER_SECONDS"),
+    )
+
+
+@cache
+def swap_policy() -> "SwapPolicy":
+    """How a swap is run."""
+    from microbatch.swap.service import Policy  # noqa: PLC0415
+
+    return Policy(
+        pace=pace(),
+        confirmations=whole_number("CONFIRMATIONS"),
+        band_percent=percent("SANITY_BAND_PERCENT"),
+        token=address("USDT_ADDRESS"),
+    )
+
+
+@cache
+def hostpay_policy() -> "HostpayPolicy":
+    """How a host payment is run."""
+    from microbatch.hostpay.model import Limits  # noqa: PLC0415
+    from microbatch.hostpay.service import Policy  # noqa: PLC0415
+
+    return Policy(
+        pace=pace(),
+        confirmations=whole_number("CONFIRMATIONS"),
+        limits=Limits(
+            chain_id=whole_number("CHAIN_ID"),
+            wallet=address("HOST_WALLET_ADDRESS"),
+            approval_max_age_seconds=whole_number("APPROVAL_MAX_AGE_SECONDS"),
+            preflight_max_age_seconds=whole_number("PREFLIGHT_MAX_AGE_SECONDS"),
+            transfer_max_wei=Wei(whole_number("TRANSFER_MAX_WEI")),
+            daily_max_wei=Wei(whole_number("DAILY_MAX_WEI")),
+            fee_per_gas_ceiling_wei=Wei(whole_number("MAX_FEE_PER_GAS_CEILING_WEI")),
+            gas_limit_ceiling=whole_number("GAS_LIMIT_CEILING"),
+            gas_reserve_wei=Wei(whole_number("GAS_RESERVE_WEI")),
+        ),
+    )
+
+
+@cache
+def observation_source() -> "Source":
+    """Whom observations are about."""
+    from microbatch.market.service import Source  # noqa: PLC0415
+
+    return Source(
+        period_seconds=whole_number("OBSERVATION_PERIOD_SECONDS"),
+        wallet=address("HOST_WALLET_ADDRESS"),
+        chain_id=whole_number("CHAIN_ID"),
+        token=address("USDT_ADDRESS"),
+        price_feed=address("ETH_USD_FEED_ADDRESS"),
+    )
+
+
+@cache
+def reconciler_policies() -> "Policies":
+    """The rules of every room that the reconciler looks after."""
+    from microbatch.operations.reconciler import Policies  # noqa: PLC0415
+
+    return Policies(swap=swap_policy(), hostpay=hostpay_policy(), source=observation_source())
+
+
+@cache
+def operator_surroundings() -> "Surroundings":
+    """What an operator's acts need besides the database."""
+    from microbatch.operations.acts import Surroundings  # noqa: PLC0415
+    from microbatch.vendors.ethereum.signing import is_checksummed  # noqa: PLC0415
+
+    ours = {address("HOST_WALLET_ADDRESS").lower(), address("USDT_ADDRESS").lower()}
+    return Surroundings(is_checksummed=is_checksummed, never_paid=frozenset(ours), depths=depths)
+
+
+def depths() -> dict[str, dict[str, int]]:
+    """How many messages are in each queue and dead-letter queue."""
+    found = {}
+    for name in QUEUES:
+        found[name] = {
+            **queues().depth(name),
+            "dead": dead_letters().depth(name)["visible"],
+        }
+    return found

@@ -1,0 +1,113 @@
+"""The steps every door takes: check, decode, act in one transaction, send after the commit."""
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from microbatch import messages
+from microbatch.errors import InvalidToken, RetryLater
+from microbatch.messages import QUEUES, Outgoing
+from microbatch.wiring.parts import checked, database, queue_name, queues, secrets
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+    from microbatch.intake.inbound import Answer
+
+
+def utc_now() -> datetime:
+    """The time of day."""
+    return datetime.now(UTC)
+
+
+def decoded(record: "SQSRecord") -> Any:
+    """The message in a record, its signature and age checked.
+
+    A key that was changed a moment ago is read again before a token is refused.
+    """
+    checked()
+    queue = queue_name(record)
+    family = QUEUES[queue].key
+    try:
+        return messages.read(queue, record.body, secrets().signing_keys(family), utc_now())
+    except InvalidToken:
+        keys = secrets().signing_keys(family, fresh=True)
+        return messages.read(queue, record.body, keys, utc_now())
+
+
+def send(outgoing: list[Outgoing]) -> None:
+    """Sign and send; raises RetryLater when some could not be sent."""
+    from microbatch.platform.queues import Entry  # noqa: PLC0415
+
+    queues().send(
+        [
+            Entry(
+                each.queue,
+                messages.body(each.message, secrets().signing_keys(QUEUES[each.queue].key)[0]),
+                each.delay_seconds,
+            )
+            for each in outgoing
+        ]
+    )
+
+
+def transact(act: Callable[..., Any], *arguments: Any) -> Any:
+    """Call `act(tx, now, …)` in one transaction on the database's own clock."""
+    with database().transaction() as tx:
+        row = tx.one("SELECT now() AS now")
+        assert row is not None
+        return act(tx, row["now"], *arguments)
+
+
+def step(record: "SQSRecord", act: Callable[..., list[Outgoing]], *arguments: Any) -> None:
+    """A ledger stage: decode, one transaction, commit, then send what the new state calls for."""
+    message = decoded(record)
+    send(transact(lambda tx, now: act(message, tx, now, *arguments)))
+
+
+def ask(
+    record: "SQSRecord", act: Callable[..., list[Outgoing]], outside: Callable[[], object]
+) -> None:
+    """An outbound stage: decode, one call to the outside, send its answer."""
+    message = decoded(record)
+    send(act(message, outside(), utc_now()))
+
+
+def webhook(event: Mapping[str, Any], header: str, receive: Callable[..., "Answer"]) -> Any:
+    """An edge stage: verify and read the raw body, queue, and only then answer."""
+    checked()
+    body = event.get("body") or ""
+    raw_body = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
+    signature = (event.get("headers") or {}).get(header, "")
+    secret = secrets().text("NOWPAYMENTS_IPN_SECRET")
+    answer = receive(raw_body, signature, [secret], utc_now())
+    try:
+        send(answer.outgoing)
+    except RetryLater:
+        return http_answer(503, {"error": "not stored, send it again"})
+    return http_answer(answer.status_code, answer.fields)
+
+
+def http_answer(status_code: int, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """An HTTP API answer."""
+    return {
+        "statusCode": status_code,
+        "headers": {"content-type": "application/json"},
+        "body": json.dumps(fields),
+    }
+
+
+def health_probes() -> Mapping[str, Callable[[], object]]:
+    """What /health looks at."""
+    return {
+        "secrets": lambda: secrets().fields("DATABASE", fresh=True),
+        "database": _probe_database,
+        "queues": lambda: queues().depth("payments"),
+    }
+
+
+def _probe_database() -> None:
+    with database().transaction() as tx:
+        tx.one("SELECT count(*) AS migrations FROM schema_migrations")

@@ -1,0 +1,1 @@
+"""The AWS emulator: MiniStack, with what it lacks for this product."""

@@ -1,0 +1,83 @@
+"""A real Postgres for the session, a database of its own for each test, AWS in the process."""
+
+import itertools
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from microbatch.platform.database import Database, migrate
+from moto import mock_aws
+
+from local.postgres import Postgres
+
+MIGRATIONS = Path(__file__).parents[1] / "layers/shared/python/microbatch/migrations"
+TEMPLATE = "migrated"
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A server with a password, gone afterwards; its database `migrated` has the schema."""
+    # a terminated run ends like an interrupted one: with the fixtures' own clean-up
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    folder = Path(tempfile.mkdtemp(prefix="microbatch-postgres-"))
+    server = Postgres(folder, fsync=False, dbname=TEMPLATE)
+    try:
+        server.start()
+        with closing(Database(lambda _fresh: server.fields())) as database:
+            if any(MIGRATIONS.glob("*.sql")):
+                migrate(database, MIGRATIONS)
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+        signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def database_fields(postgres: Postgres) -> Iterator[dict[str, Any]]:
+    """The fields of the database secret; a fresh, migrated database for this test alone."""
+    name = f"test_{next(_numbers)}"
+    # a copy of the files takes 0.03 s, a third of what writing the copy to the log takes
+    _administer(postgres, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+    yield postgres.fields() | {"dbname": name}
+    _administer(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(database_fields: dict[str, Any]) -> Iterator[Database]:
+    """A Database on this test's own database."""
+    with closing(Database(lambda _fresh: database_fields)) as database:
+        yield database
+
+
+@pytest.fixture
+def other(database_fields: dict[str, Any]) -> Iterator[Database]:
+    """A second connection to the same database."""
+    with closing(Database(lambda _fresh: database_fields)) as database:
+        yield database
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """AWS inside this process, empty; nothing can reach the real one."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    with mock_aws():
+        yield
+
+
+def _administer(server: Postgres, statement: str) -> None:
+    fields = server.fields() | {"dbname": "postgres"}
+    with closing(psycopg2.connect(user=fields.pop("username"), **fields)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)

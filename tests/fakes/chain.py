@@ -1,0 +1,179 @@
+"""A chain in memory behind the interface of vendors.ethereum.Node: nonces, balances, blocks."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from eth_account import Account
+from eth_account.typed_transactions import TypedTransaction
+from hexbytes import HexBytes
+from microbatch.vendors.ethereum.broadcast import BroadcastOutcome
+from microbatch.vendors.ethereum.feed import Price
+from microbatch.vendors.ethereum.fees import Fees
+from microbatch.vendors.ethereum.node import (
+    Broadcast,
+    Observation,
+    Preflight,
+    Receipt,
+    TransferLogs,
+)
+from microbatch.vendors.ethereum.receipts import TokenTransfer
+
+GWEI = 10**9
+GAS = 21_000
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One that a node accepted."""
+
+    tx_hash: str
+    sender: str
+    nonce: int
+    to: str
+    value_wei: int
+
+
+@dataclass
+class FakeChain:
+    """One node's view: a pool, blocks, ETH balances, token transfers by transaction."""
+
+    chain_id: int = 31337
+    eth_usd: str = "2000"
+    balances_wei: dict[str, int] = field(default_factory=dict)
+    pool: list[Transaction] = field(default_factory=list)
+    mined: dict[str, tuple[Transaction, int]] = field(default_factory=dict)
+    token_transfers: dict[str, tuple[int, tuple[TokenTransfer, ...]]] = field(default_factory=dict)
+    head: int = 100
+    offered: list[bytes] = field(default_factory=list)
+    reverting: set[str] = field(default_factory=set)
+
+    # --- what tests do to it ---------------------------------------------------------------------
+
+    def mine(self, blocks: int = 1) -> None:
+        """Everything in the pool goes into the next block."""
+        self.head += 1
+        for transaction in self.pool:
+            self.mined[transaction.tx_hash] = (transaction, self.head)
+            if transaction.to.lower() in self.reverting:
+                continue
+            self._move(transaction.sender, -transaction.value_wei - GAS * GWEI)
+            self._move(transaction.to, transaction.value_wei)
+        self.pool.clear()
+        self.head += blocks - 1
+
+    def unmine(self, tx_hash: str) -> None:
+        """A reorganisation takes a transaction back into the pool."""
+        transaction, _ = self.mined.pop(tx_hash)
+        self._move(transaction.sender, transaction.value_wei + GAS * GWEI)
+        self._move(transaction.to, -transaction.value_wei)
+        self.pool.append(transaction)
+
+    def pay_token(self, tx_hash: str, sender: str, *amounts_units: int) -> None:
+        """A transaction with token transfers to our wallet."""
+        self.head += 1
+        self.token_transfers[tx_hash] = (
+            self.head,
+            tuple(
+                TokenTransfer(log_index=index, sender=sender, amount_units=units)
+                for index, units in enumerate(amounts_units)
+            ),
+        )
+
+    def received_wei(self, address: str) -> int:
+        """What mined transactions paid to an address."""
+        return sum(
+            transaction.value_wei
+            for transaction, _ in self.mined.values()
+            if transaction.to.lower() == address.lower()
+            and transaction.to.lower() not in self.reverting
+        )
+
+    def count(self, wallet: str) -> int:
+        """Transactions of a wallet that are mined."""
+        return sum(
+            transaction.sender.lower() == wallet.lower() for transaction, _ in self.mined.values()
+        )
+
+    # --- what the product asks of it -------------------------------------------------------------
+
+    def preflight(
+        self, *, wallet: str, to_address: str, value_wei: int, data: bytes, token: str = ""
+    ) -> Preflight:
+        count = self.count(wallet)
+        reverts = to_address.lower() in self.reverting
+        return Preflight(
+            chain_id=self.chain_id,
+            fees=self._fees(),
+            balance_wei=self._balance(wallet),
+            token_balance_units=None,
+            latest_nonce=count,
+            pending_nonce=count + sum(t.sender.lower() == wallet.lower() for t in self.pool),
+            finalized_nonce=count,
+            gas_estimate=0 if reverts else GAS,
+            problem="reverted: no" if reverts else "",
+        )
+
+    def broadcast(self, raw: bytes, tx_hash: str) -> Broadcast:
+        self.offered.append(raw)
+        fields = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
+        sender = Account.recover_transaction(raw)
+        if any(known.tx_hash == tx_hash for known in self.pool) or tx_hash in self.mined:
+            return Broadcast(BroadcastOutcome.ALREADY_KNOWN)
+        if fields["nonce"] < self.count(sender):
+            return Broadcast(BroadcastOutcome.NONCE_TOO_LOW, "nonce too low")
+        self.pool.append(
+            Transaction(
+                tx_hash, sender, fields["nonce"], "0x" + bytes(fields["to"]).hex(), fields["value"]
+            )
+        )
+        return Broadcast(BroadcastOutcome.ACCEPTED)
+
+    def receipt(self, *, wallet: str, tx_hash: str) -> Receipt:
+        count = self.count(wallet)
+        if tx_hash not in self.mined:
+            return Receipt(
+                status="absent", head_number=self.head, latest_nonce=count, finalized_nonce=count
+            )
+        transaction, number = self.mined[tx_hash]
+        reverted = transaction.to.lower() in self.reverting
+        return Receipt(
+            status="reverted" if reverted else "success",
+            head_number=self.head,
+            latest_nonce=count,
+            finalized_nonce=count,
+            block_number=number,
+            block_hash=f"0x{number:064x}",
+            canonical_hash=f"0x{number:064x}",
+            gas_used=GAS,
+            effective_gas_price_wei=GWEI,
+        )
+
+    def transfer_logs(self, *, tx_hash: str, token: str, to_address: str) -> TransferLogs:
+        if tx_hash not in self.token_transfers:
+            return TransferLogs(status="absent", head_number=self.head)
+        number, transfers = self.token_transfers[tx_hash]
+        return TransferLogs(
+            status="success",
+            head_number=self.head,
+            block_number=number,
+            block_hash=f"0x{number:064x}",
+            transfers=transfers,
+        )
+
+    def observe(self, *, wallet: str, token: str, price_feed: str, now: datetime) -> Observation:
+        return Observation(
+            chain_id=self.chain_id,
+            fees=self._fees(),
+            balance_wei=self._balance(wallet),
+            token_balance_units=0,
+            price=Price(self.eth_usd, int(now.timestamp())),
+        )
+
+    def _fees(self) -> Fees:
+        return Fees(head_number=self.head, base_fee_wei=GWEI, priority_fee_wei=GWEI)
+
+    def _balance(self, wallet: str) -> int:
+        return self.balances_wei.get(wallet.lower(), 0)
+
+    def _move(self, wallet: str, wei: int) -> None:
+        self.balances_wei[wallet.lower()] = self._balance(wallet) + wei

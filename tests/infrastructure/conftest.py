@@ -1,0 +1,53 @@
+"""The synthesized templates of `prod` and `local`, once a session."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from aws_cdk import App, assertions
+
+from cdk import app as cdk_app
+from cdk.layers import LAYERS, PROJECT
+from tests.infrastructure.deployed import Deployed
+
+# The virtual environment's Node.js, not one the machine happens to have.
+NODE = PROJECT / ".venv" / "bin" / "node"
+if NODE.exists():
+    os.environ.setdefault("JSII_NODE", str(NODE))
+
+HOST_WALLET = "0x52908400098527886E0F7030069857D2E4169EE7"
+
+
+@pytest.fixture(scope="session")
+def layer_stub(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stands in for the built layers, which only a deployment needs."""
+    folder = tmp_path_factory.mktemp("layers")
+    for name in LAYERS:
+        (folder / name / "python").mkdir(parents=True)
+        (folder / name / "python" / "stub.py").touch()
+    return folder
+
+
+def _synthesize(layers: Path, outdir: Path, **context: str) -> Deployed:
+    flags = json.loads((PROJECT / "cdk.json").read_text())["context"]
+    app = App(context={**flags, "layers": str(layers), **context}, outdir=str(outdir))
+    data, pipeline = cdk_app.build(app)
+    return Deployed(
+        environment=pipeline.deployed,
+        data=dict(assertions.Template.from_stack(data).to_json()),
+        pipeline=dict(assertions.Template.from_stack(pipeline).to_json()),
+    )
+
+
+@pytest.fixture(scope="session")
+def prod(layer_stub: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
+    """What `-c environment=prod` would deploy."""
+    outdir = tmp_path_factory.mktemp("prod")
+    return _synthesize(layer_stub, outdir, environment="prod", host_wallet=HOST_WALLET)
+
+
+@pytest.fixture(scope="session")
+def local(layer_stub: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
+    """What `-c environment=local` would deploy, nothing else given."""
+    return _synthesize(layer_stub, tmp_path_factory.mktemp("local"), environment="local")

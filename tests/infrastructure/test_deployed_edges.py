@@ -1,0 +1,97 @@
+"""Routes, schedules, the database and the stacks themselves."""
+
+from cdk.secret_store import SIGNING_KEYS, VENDOR_SECRETS
+from cdk.stages import BY_NAME, STAGES
+from microbatch.messages import QUEUES
+from tests.infrastructure.deployed import Deployed
+
+
+def test_routes_are_the_stage_tables(prod: Deployed, local: Deployed) -> None:
+    for deployed in (prod, local):
+        routes = deployed.of_type("AWS::ApiGatewayV2::Route").values()
+        integrations = deployed.of_type("AWS::ApiGatewayV2::Integration")
+        found = {}
+        for route in routes:
+            integration = integrations[route["Target"]["Fn::Join"][1][1]["Ref"]]
+            assert integration["PayloadFormatVersion"] == "2.0"
+            found[route["RouteKey"]] = deployed.name(integration["IntegrationUri"])
+        assert found == {
+            route: stage.name.replace("_", "-") for stage in STAGES for route in stage.routes
+        }
+
+
+def test_the_api_is_throttled_logged_and_closed_to_browsers(prod: Deployed) -> None:
+    (stage,) = prod.of_type("AWS::ApiGatewayV2::Stage").values()
+    (api,) = prod.of_type("AWS::ApiGatewayV2::Api").values()
+
+    assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
+    assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] > 0
+    assert "$context.requestId" in stage["AccessLogSettings"]["Format"]
+    assert api["ProtocolType"] == "HTTP"
+    assert "CorsConfiguration" not in api
+
+
+def test_schedules_are_the_stage_tables(prod: Deployed, local: Deployed) -> None:
+    for deployed in (prod, local):
+        schedules = {
+            deployed.name(entry["Target"]["Arn"]): entry["ScheduleExpression"]
+            for entry in deployed.of_type("AWS::Scheduler::Schedule").values()
+        }
+        assert schedules == {"threshold-check": "rate(15 minutes)", "reconciler": "rate(1 minute)"}
+        assert {name.replace("-", "_") for name in schedules} == {
+            stage.name for stage in STAGES if stage.schedule
+        }
+
+
+def test_a_schedule_that_failed_is_not_repeated_late(prod: Deployed) -> None:
+    configured = prod.of_type("AWS::Lambda::EventInvokeConfig").values()
+
+    assert {prod.name(entry["FunctionName"]).replace("-", "_") for entry in configured} == {
+        stage.name for stage in STAGES if stage.schedule
+    }
+    assert {entry["MaximumRetryAttempts"] for entry in configured} == {0}
+
+
+def test_the_database_is_encrypted_backed_up_and_hard_to_delete(prod: Deployed) -> None:
+    ((id_, database),) = prod.of_type("AWS::RDS::DBInstance", "data").items()
+
+    assert database["Engine"] == "postgres"
+    assert database["EngineVersion"].split(".")[0] == "18"
+    assert database["StorageEncrypted"] is True
+    assert database["PubliclyAccessible"] is False
+    assert database["MultiAZ"] is True
+    assert database["DeletionProtection"] is True
+    assert database["BackupRetentionPeriod"] == 35
+    assert prod.data["Resources"][id_]["DeletionPolicy"] == "RetainExceptOnCreate"
+
+
+def test_what_holds_money_or_keys_outlives_its_stack_in_prod(prod: Deployed) -> None:
+    kept = {"AWS::SQS::Queue": "pipeline", "AWS::SecretsManager::Secret": "data"}
+
+    for type_, template in kept.items():
+        for resource in getattr(prod, template)["Resources"].values():
+            if resource["Type"] == type_:
+                assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
+
+
+def test_outputs_name_everything_a_caller_needs(local: Deployed) -> None:
+    outputs = {name: entry["Value"] for name, entry in local.pipeline["Outputs"].items()}
+
+    assert {"ApiUrl", "ApiId", "Functions", "Queues", "Secrets"} <= outputs.keys()
+    for name in BY_NAME:
+        assert f'"{name}": "microbatch-local-{name.replace("_", "-")}"' in outputs["Functions"]
+    for queue in QUEUES:
+        assert f'"{queue}": "' in local.name(outputs["Queues"])
+    for name in ("DATABASE", *VENDOR_SECRETS, *SIGNING_KEYS):
+        assert f'"{name}": "microbatch/local/{name}"' in outputs["Secrets"]
+
+
+def test_locally_drills_compress_time_and_nothing_else(prod: Deployed, local: Deployed) -> None:
+    here, there = local.environment.settings(), prod.environment.settings()
+    differing = {name for name in there if here[name] != there[name]}
+
+    assert differing <= {
+        *("CHAIN_ID", "HOST_WALLET_ADDRESS", "USDT_ADDRESS", "ETH_USD_FEED_ADDRESS"),
+        *("CHANGENOW_URL", "CONFIRMATIONS", "RETRY_WAIT_SECONDS", "POLL_WAIT_SECONDS"),
+        *("SLOW_POLL_WAIT_SECONDS", "OBSERVATION_PERIOD_SECONDS", "STALE_AFTER_SECONDS"),
+    }

@@ -1,0 +1,154 @@
+"""Functions: one per row of the stage table, each where its zone says and with what it needs."""
+
+import json
+
+import pytest
+
+from cdk.layers import PROJECT
+from cdk.stages import BY_NAME, STAGES
+from tests.infrastructure.deployed import Deployed, variables_bytes
+
+VARIABLES_MAX_BYTES = 4096  # Lambda's own limit; the emulator has none
+SYNC_HTTP_MAX_SECONDS = 30
+
+
+def test_every_stage_is_a_function_and_every_function_a_stage(
+    prod: Deployed, local: Deployed
+) -> None:
+    assert prod.functions().keys() == local.functions().keys() == BY_NAME.keys()
+
+
+def test_every_stage_has_its_door_and_every_door_its_stage() -> None:
+    doors = {path.parent.name for path in (PROJECT / "functions").glob("*/handler.py")}
+
+    assert doors == set(BY_NAME)
+
+
+def test_a_function_runs_its_own_door(prod: Deployed) -> None:
+    handlers = {name: properties["Handler"] for name, properties in prod.functions().items()}
+
+    assert handlers == {name: f"{name}.handler.lambda_handler" for name in BY_NAME}
+
+
+def test_on_aws_functions_run_on_arm_and_python_3_13(prod: Deployed) -> None:
+    for properties in prod.functions().values():
+        assert properties["Architectures"] == ["arm64"]
+        assert properties["Runtime"] == "python3.13"
+        assert properties["TracingConfig"] == {"Mode": "Active"}
+
+
+def test_limits_are_the_stage_tables(prod: Deployed) -> None:
+    for name, properties in prod.functions().items():
+        assert properties["Timeout"] == BY_NAME[name].timeout_seconds
+        assert properties["MemorySize"] == BY_NAME[name].memory_mb
+
+
+def test_only_ledger_and_vault_are_in_the_network(prod: Deployed) -> None:
+    in_network = {name for name, entry in prod.functions().items() if "VpcConfig" in entry}
+
+    assert in_network == {stage.name for stage in STAGES if stage.zone in {"ledger", "vault"}}
+
+
+def test_the_network_has_no_way_to_the_internet(prod: Deployed) -> None:
+    for absent in ("AWS::EC2::NatGateway", "AWS::EC2::InternetGateway", "AWS::EC2::Route"):
+        assert not prod.of_type(absent, "data")
+    for properties in prod.of_type("AWS::EC2::SecurityGroup", "data").values():
+        outward = properties.get("SecurityGroupEgress", [])
+        assert all(rule["CidrIp"] == "255.255.255.255/32" for rule in outward)  # CDK's "none"
+
+
+def test_functions_reach_postgres_and_two_services_only(prod: Deployed) -> None:
+    rules = prod.of_type("AWS::EC2::SecurityGroupEgress", "data").values()
+    endpoints = prod.of_type("AWS::EC2::VPCEndpoint", "data").values()
+
+    ports = sorted((rule["FromPort"], rule["ToPort"]) for rule in rules)
+    services = {prod.name(entry["ServiceName"], "data").split(".")[-1] for entry in endpoints}
+    assert ports == [(443, 443), (5432, 5432)]
+    assert services == {"secretsmanager", "sqs"}
+
+
+def test_locally_nothing_has_a_network(local: Deployed) -> None:
+    assert not any("VpcConfig" in properties for properties in local.functions().values())
+    assert not local.of_type("AWS::EC2::VPC", "data")
+    assert not local.of_type("AWS::RDS::DBInstance", "data")
+
+
+def test_web3_is_only_where_the_stage_table_says(prod: Deployed) -> None:
+    layers = prod.of_type("AWS::Lambda::LayerVersion")
+    (ethereum,) = (
+        id_ for id_, entry in layers.items() if entry["Description"].endswith("ethereum")
+    )
+    others = layers.keys() - {ethereum}
+
+    for name, properties in prod.functions().items():
+        attached = {layer["Ref"] for layer in properties["Layers"]}
+        assert attached == others | ({ethereum} if BY_NAME[name].ethereum else set())
+
+
+def test_every_function_logs_to_a_group_that_forgets(prod: Deployed, local: Deployed) -> None:
+    for deployed in (prod, local):
+        groups = deployed.of_type("AWS::Logs::LogGroup")
+        for properties in deployed.functions().values():
+            group = groups[properties["LoggingConfig"]["LogGroup"]["Ref"]]
+            assert group["RetentionInDays"] > 0
+
+
+def test_functions_in_a_loop_of_polls_are_not_stopped_as_runaways(prod: Deployed) -> None:
+    for name, properties in prod.functions().items():
+        if BY_NAME[name].queues:
+            assert properties["RecursiveLoop"] == "Allow", name
+
+
+def test_webhooks_answer_within_the_apis_limit() -> None:
+    for stage in STAGES:
+        if stage.routes:
+            assert stage.timeout_seconds < SYNC_HTTP_MAX_SECONDS
+
+
+def test_no_function_is_changed_before_the_migration_ran(prod: Deployed, local: Deployed) -> None:
+    for deployed in (prod, local):
+        (migration,) = deployed.of_type("Custom::Trigger")
+        for resource in deployed.pipeline["Resources"].values():
+            name = resource.get("Properties", {}).get("FunctionName")
+            ours = resource["Type"] == "AWS::Lambda::Function" and isinstance(name, str)
+            if ours and not name.endswith("-migrator"):
+                assert migration in resource["DependsOn"], name
+
+
+def test_a_function_knows_the_queues_and_secrets_of_its_row(prod: Deployed) -> None:
+    for name, properties in prod.functions().items():
+        stage, variables = BY_NAME[name], properties["Environment"]["Variables"]
+        known = {*stage.queues, *stage.sends_to, *stage.watches}
+        queues = json.loads(prod.name(variables["QUEUE_URLS"]))
+        dead_letters = json.loads(prod.name(variables["DEAD_LETTER_URLS"]))
+        secrets = json.loads(prod.name(variables["SECRET_IDS"]))
+        assert queues == {queue: queue for queue in known}
+        assert dead_letters == {queue: f"{queue}-dlq" for queue in stage.queues}
+        assert secrets == {secret: secret for secret in stage.all_secrets}
+
+
+def test_settings_reach_every_function(prod: Deployed) -> None:
+    settings = prod.environment.settings()
+    own = {"RENEW_AT_RECEIVES"}
+
+    for properties in prod.functions().values():
+        variables = properties["Environment"]["Variables"]
+        assert {name: variables[name] for name in settings.keys() - own} == {
+            name: settings[name] for name in settings.keys() - own
+        }
+        assert variables["ENVIRONMENT"] == "prod"
+        assert variables["RESOURCE_PREFIX"] == "microbatch-prod-"
+
+
+@pytest.mark.parametrize("stage", sorted(BY_NAME))
+def test_variables_fit_lambdas_limit(prod: Deployed, stage: str) -> None:
+    assert variables_bytes(prod, stage) <= VARIABLES_MAX_BYTES
+
+
+def test_what_is_unknown_at_synth_is_demanded_at_deploy(prod: Deployed, local: Deployed) -> None:
+    demanded = {"HostWalletAddress", "UsdtAddress", "EthUsdFeedAddress", "ChangenowUrl"}
+
+    assert demanded.isdisjoint(prod.pipeline["Parameters"])
+    for name in demanded:
+        assert "Default" not in local.pipeline["Parameters"][name]
+        assert local.pipeline["Parameters"][name]["AllowedPattern"]

@@ -1,0 +1,171 @@
+"""Queues: nothing is lost in silence, nothing is retried without end, vendors are not overrun."""
+
+from collections import Counter
+
+from cdk.stages import BY_NAME, CALL_SECONDS_MIN, CONSUMER
+from microbatch.messages import QUEUES
+from tests.infrastructure.deployed import Deployed
+
+DAY = 86_400
+SQS_MAX_RECEIVES = 1000
+CHANGENOW_CALLS_PER_SECOND = 20
+
+
+def _dead_letters_of(queue: str) -> str:
+    return f"{queue}-dlq"
+
+
+def test_every_queue_of_the_message_table_exists_with_its_own_dead_letter_queue(
+    prod: Deployed, local: Deployed
+) -> None:
+    for deployed in (prod, local):
+        queues = deployed.queues()
+        assert queues.keys() == QUEUES.keys() | {_dead_letters_of(queue) for queue in QUEUES}
+        for queue in QUEUES:
+            target = queues[queue]["RedrivePolicy"]["deadLetterTargetArn"]
+            assert deployed.name(target) == _dead_letters_of(queue)
+
+
+def test_a_dead_letter_queue_takes_from_its_own_queue_only(prod: Deployed) -> None:
+    for queue in QUEUES:
+        allowed = prod.queues()[_dead_letters_of(queue)]["RedriveAllowPolicy"]
+        (source,) = allowed["sourceQueueArns"]
+        assert allowed["redrivePermission"] == "byQueue"
+        assert prod.name(source).endswith(f":microbatch-prod-{queue}")
+
+
+def test_receives_are_within_what_sqs_allows_and_a_hiccup_survives(prod: Deployed) -> None:
+    for queue in QUEUES:
+        receives = prod.queues()[queue]["RedrivePolicy"]["maxReceiveCount"]
+        assert 5 <= receives <= SQS_MAX_RECEIVES
+
+
+def test_a_message_is_hidden_long_enough_for_its_function(prod: Deployed) -> None:
+    for queue in QUEUES:
+        window = prod.mappings()[queue].get("MaximumBatchingWindowInSeconds", 0)
+        visibility = prod.queues()[queue]["VisibilityTimeout"]
+        assert visibility >= 6 * CONSUMER[queue].timeout_seconds + window
+
+
+def test_a_crash_loop_ends_in_the_dead_letter_queue_before_retention_deletes_it(
+    prod: Deployed,
+) -> None:
+    for queue in QUEUES:
+        properties = prod.queues()[queue]
+        receives = properties["RedrivePolicy"]["maxReceiveCount"]
+        assert properties["VisibilityTimeout"] * receives <= 3 * DAY
+        assert properties["MessageRetentionPeriod"] == 4 * DAY
+
+
+def test_dead_letters_stay_for_two_weeks(prod: Deployed) -> None:
+    for queue in QUEUES:
+        properties = prod.queues()[_dead_letters_of(queue)]
+        assert properties["MessageRetentionPeriod"] == 14 * DAY
+
+
+def test_a_message_is_renewed_before_its_queue_gives_up_on_it(
+    prod: Deployed, local: Deployed
+) -> None:
+    for deployed in (prod, local):
+        for queue, consumer in CONSUMER.items():
+            variables = deployed.functions()[consumer.name]["Environment"]["Variables"]
+            receives = deployed.queues()[queue]["RedrivePolicy"]["maxReceiveCount"]
+            assert 5 <= int(variables["RENEW_AT_RECEIVES"]) < receives
+
+
+def test_a_day_of_retries_fits_with_renewals(prod: Deployed) -> None:
+    variables = [entry["Environment"]["Variables"] for entry in prod.functions().values()]
+
+    for entry in variables:
+        wait, deadline = int(entry["RETRY_WAIT_SECONDS"]), int(entry["RETRY_DEADLINE_SECONDS"])
+        # the copy is a new message, so the retention starts again at each renewal
+        assert wait * int(entry["RENEW_AT_RECEIVES"]) < 4 * DAY
+        assert deadline == DAY
+
+
+def test_queues_are_encrypted_and_refuse_plain_http(prod: Deployed) -> None:
+    policies = {
+        prod.name(queue): policy["PolicyDocument"]["Statement"]
+        for policy in prod.of_type("AWS::SQS::QueuePolicy").values()
+        for queue in policy["Queues"]
+    }
+
+    for name, properties in prod.queues().items():
+        assert properties["SqsManagedSseEnabled"] is True
+        (statement,) = policies[name]
+        assert statement["Effect"] == "Deny"
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_every_queue_is_read_by_its_consumer_as_the_stage_table_says(
+    prod: Deployed, local: Deployed
+) -> None:
+    for deployed in (prod, local):
+        mappings = deployed.mappings()
+        assert mappings.keys() == QUEUES.keys() == CONSUMER.keys()
+        for queue, mapping in mappings.items():
+            stage = CONSUMER[queue]
+            assert deployed.name(mapping["FunctionName"]).replace("-", "_") == stage.name
+            assert mapping["BatchSize"] == stage.batch_size
+            assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+            assert mapping["ScalingConfig"]["MaximumConcurrency"] == stage.max_concurrency >= 2
+
+
+def test_only_payments_wait_to_be_batched(prod: Deployed) -> None:
+    waiting = {
+        queue
+        for queue, mapping in prod.mappings().items()
+        if mapping.get("MaximumBatchingWindowInSeconds")
+    }
+
+    assert waiting == {"payments"}
+
+
+def test_outbound_functions_take_one_message_at_a_time(prod: Deployed) -> None:
+    for queue, mapping in prod.mappings().items():
+        if CONSUMER[queue].zone == "outbound":
+            assert mapping["BatchSize"] == 1
+
+
+def test_changenow_is_never_asked_more_often_than_its_budget(prod: Deployed) -> None:
+    concurrency: Counter[str] = Counter()
+    for queue, mapping in prod.mappings().items():
+        if "CHANGENOW_API_KEY" in CONSUMER[queue].secrets:
+            concurrency[queue] = mapping["ScalingConfig"]["MaximumConcurrency"]
+
+    assert len(concurrency) == 4
+    assert concurrency.total() / CALL_SECONDS_MIN <= CHANGENOW_CALLS_PER_SECOND
+
+
+def test_no_function_is_throttled_by_reserved_concurrency(prod: Deployed) -> None:
+    for properties in prod.functions().values():
+        assert "ReservedConcurrentExecutions" not in properties  # would burn receives
+
+
+def test_every_dead_letter_queue_rings_on_one_topic(prod: Deployed, local: Deployed) -> None:
+    for deployed in (prod, local):
+        (topic,) = deployed.of_type("AWS::SNS::Topic")
+        watched = set()
+        for alarm in deployed.of_type("AWS::CloudWatch::Alarm").values():
+            if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible":
+                (dimension,) = alarm["Dimensions"]
+                watched.add(deployed.name(dimension["Value"]))
+                assert alarm["AlarmActions"] == [{"Ref": topic}]
+                assert alarm["Threshold"] == 0
+                assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+        assert watched == {_dead_letters_of(queue) for queue in QUEUES}
+
+
+def test_alarms_may_publish_on_the_topic_and_nobody_in_plain_http(prod: Deployed) -> None:
+    (policy,) = prod.of_type("AWS::SNS::TopicPolicy").values()
+    statements = policy["PolicyDocument"]["Statement"]
+    allowed = [entry for entry in statements if entry["Effect"] == "Allow"]
+    denied = [entry for entry in statements if entry["Effect"] == "Deny"]
+
+    assert [entry["Principal"] for entry in allowed] == [{"Service": "cloudwatch.amazonaws.com"}]
+    assert [entry["Condition"] for entry in denied] == [{"Bool": {"aws:SecureTransport": "false"}}]
+
+
+def test_watching_stages_see_every_queue() -> None:
+    for stage in (BY_NAME["operations"], BY_NAME["health"]):
+        assert set(stage.watches) == set(QUEUES)

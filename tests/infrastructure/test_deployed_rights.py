@@ -1,0 +1,136 @@
+"""Rights: each role has what its row of the stage table says and nothing else."""
+
+import pytest
+
+from cdk.secret_store import SIGNING_KEYS, VENDOR_SECRETS
+from cdk.stages import BY_NAME, STAGES, Stage
+from tests.infrastructure.deployed import Deployed
+
+CONSUME = {
+    "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessage",
+    "sqs:ReceiveMessage",
+}
+# Actions for which AWS has no narrower resource, and why they are needed.
+WILDCARDS = {
+    "ec2:AssignPrivateIpAddresses": "Lambda attaches the function to the VPC",
+    "ec2:CreateNetworkInterface": "Lambda attaches the function to the VPC",
+    "ec2:DeleteNetworkInterface": "Lambda attaches the function to the VPC",
+    "ec2:DescribeNetworkInterfaces": "Lambda attaches the function to the VPC",
+    "ec2:DescribeSubnets": "Lambda attaches the function to the VPC",
+    "ec2:UnassignPrivateIpAddresses": "Lambda attaches the function to the VPC",
+    "xray:PutTelemetryRecords": "tracing",
+    "xray:PutTraceSegments": "tracing",
+}
+ALLOWED_ACTIONS = {
+    *CONSUME,
+    *WILDCARDS,
+    "sqs:GetQueueAttributes",
+    "sqs:SendMessage",
+    "secretsmanager:GetSecretValue",
+    "kms:Decrypt",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+}
+
+
+def _dead_letters(queues: tuple[str, ...]) -> set[str]:
+    return {f"{queue}-dlq" for queue in queues}
+
+
+@pytest.fixture(params=["prod", "local"])
+def deployed(request: pytest.FixtureRequest) -> Deployed:
+    """Each environment in turn: rights do not differ between them."""
+    found: Deployed = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_a_role_has_exactly_its_rows_queues(deployed: Deployed, stage: Stage) -> None:
+    own, watched = set(stage.queues), set(stage.watches)
+
+    for action in CONSUME:
+        assert deployed.allowed(stage.name, action) == own
+    assert deployed.allowed(stage.name, "sqs:SendMessage") == (
+        own | set(stage.sends_to) | _dead_letters(stage.queues)
+    )
+    assert deployed.allowed(stage.name, "sqs:GetQueueAttributes") == (
+        own | watched | _dead_letters(stage.watches)
+    )
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_a_role_reads_exactly_its_rows_secrets(deployed: Deployed, stage: Stage) -> None:
+    readable = deployed.allowed(stage.name, "secretsmanager:GetSecretValue")
+
+    assert readable == set(stage.all_secrets)
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_a_role_may_do_nothing_else(deployed: Deployed, stage: Stage) -> None:
+    for statement in deployed.statements(stage.name):
+        assert statement.actions <= ALLOWED_ACTIONS
+        if any("*" in resource for resource in statement.resources):
+            assert statement.effect == "Deny" or statement.actions <= WILDCARDS.keys()
+
+
+def test_every_secret_of_the_stage_table_is_made(prod: Deployed, local: Deployed) -> None:
+    wanted = {name for stage in STAGES for name in stage.all_secrets}
+
+    assert wanted == {"DATABASE", *VENDOR_SECRETS, *SIGNING_KEYS}
+    for deployed in (prod, local):
+        prefix = f"microbatch/{deployed.environment.name}/"
+        made = deployed.of_type("AWS::SecretsManager::Secret", "data").values()
+        assert {secret["Name"].removeprefix(prefix) for secret in made} == wanted
+
+
+def test_the_wallet_key_is_readable_by_exactly_one_role(prod: Deployed, local: Deployed) -> None:
+    for deployed in (prod, local):
+        readers = {
+            name
+            for name in deployed.functions()
+            if "HOST_WALLET_PRIVATE_KEY" in deployed.allowed(name, "secretsmanager:GetSecretValue")
+        }
+        assert readers == {"hostpay_signer"}
+
+
+def test_the_wallet_key_has_an_encryption_key_only_its_reader_may_use(prod: Deployed) -> None:
+    (key,) = prod.of_type("AWS::KMS::Key", "data")
+    secrets = prod.of_type("AWS::SecretsManager::Secret", "data").values()
+    encrypted = {secret["Name"] for secret in secrets if "KmsKeyId" in secret}
+    users = {name for name in prod.functions() if prod.allowed(name, "kms:Decrypt")}
+
+    assert encrypted == {"microbatch/prod/HOST_WALLET_PRIVATE_KEY"}
+    assert users == {"hostpay_signer"}
+    assert prod.allowed("hostpay_signer", "kms:Decrypt") == {key}
+
+
+def test_outbound_and_edge_never_hold_the_database_or_the_wallet() -> None:
+    for stage in STAGES:
+        if stage.zone in {"edge", "outbound"}:
+            assert not {"DATABASE", "HOST_WALLET_PRIVATE_KEY"} & set(stage.all_secrets)
+
+
+def test_a_functions_code_may_not_use_the_right_to_attach_it_to_the_network(
+    prod: Deployed,
+) -> None:
+    for name in prod.functions():
+        network = {action for action in WILDCARDS if action.startswith("ec2:")}
+        granted = any(prod.allowed(name, action) for action in network)
+        denied = [
+            statement
+            for statement in prod.statements(name)
+            if statement.effect == "Deny" and statement.actions == network
+        ]
+        assert granted == bool(denied) == (BY_NAME[name].zone in {"ledger", "vault"})
+
+
+def test_signing_keys_are_long_and_vendor_secrets_are_left_empty(prod: Deployed) -> None:
+    for secret in prod.of_type("AWS::SecretsManager::Secret", "data").values():
+        name = secret["Name"].rpartition("/")[2]
+        assert "SecretString" not in secret
+        if name in SIGNING_KEYS:
+            generated = secret["GenerateSecretString"]
+            assert generated == {"PasswordLength": 64, "ExcludePunctuation": True}
+        elif name in VENDOR_SECRETS:
+            assert "GenerateSecretString" not in secret

@@ -1,0 +1,74 @@
+"""ARCHITECTURE's invariants, each as one query that must find nothing, at any instant."""
+
+from microbatch.platform.database import Database
+
+BATCH_IS_ITS_ROWS = """
+    SELECT batch_id FROM batches b
+    WHERE state NOT IN ('released')
+      AND (claimed_wei, payments_count) <>
+          (SELECT coalesce(sum(net_wei), 0), count(*)::integer FROM payments p
+           WHERE p.batch_id = b.batch_id)
+"""
+SHARES_ARE_WHAT_ARRIVED = """
+    SELECT batch_id FROM batches b
+    WHERE state = 'distributed'
+      AND received_microusdt IS DISTINCT FROM
+          (SELECT sum(share_microusdt) FROM payments p WHERE p.batch_id = b.batch_id)
+"""
+SHARES_ARE_PROPORTIONAL = """
+    SELECT payment_id FROM payments p JOIN batches b USING (batch_id)
+    WHERE b.state = 'distributed'
+      AND abs(share_microusdt * b.claimed_wei - b.received_microusdt * net_wei) >= b.claimed_wei
+"""
+ARRIVED_IS_WHAT_THE_CHAIN_LOGGED = """
+    SELECT swap_id FROM swaps s
+    WHERE state = 'finished'
+      AND received_units IS DISTINCT FROM
+          (SELECT sum(amount_units) FROM token_receipts r WHERE r.swap_id = s.swap_id)
+"""
+ONE_LIVE_TRANSFER_PER_EXCHANGE = """
+    SELECT cn_api_id FROM transfers WHERE state NOT IN ('rejected', 'failed')
+    GROUP BY cn_api_id HAVING count(*) > 1
+"""
+NONCES_HAVE_NO_GAP = """
+    SELECT address FROM wallets w
+    WHERE next_nonce - first_nonce IS DISTINCT FROM
+          (SELECT count(*) FROM transfer_nonces n
+           WHERE n.wallet = w.address AND n.chain_id = w.chain_id)
+       OR next_nonce - 1 IS DISTINCT FROM
+          (SELECT coalesce(max(nonce), w.first_nonce - 1) FROM transfer_nonces n
+           WHERE n.wallet = w.address AND n.chain_id = w.chain_id)
+"""
+ATTEMPTS_PAY_THE_TRANSFER = """
+    SELECT attempt_id FROM transfer_attempts a JOIN transfers t USING (unique_id)
+    WHERE a.kind = 'pay' AND t.token IS NULL
+      AND (lower(a.to_address), a.value_wei) IS DISTINCT FROM (lower(t.to_address), t.amount_units)
+"""
+RELEASED_ONLY_WITHOUT_LIVE_TRANSFER = """
+    SELECT b.batch_id FROM batches b
+    JOIN swaps s ON s.context = 'batch' AND s.owner_id = b.batch_id::text
+    JOIN transfers t ON t.swap_id = s.swap_id
+    WHERE b.state = 'released' AND t.state NOT IN ('rejected', 'failed')
+"""
+STATES_AGREE = """
+    SELECT b.batch_id FROM batches b
+    LEFT JOIN swaps s ON s.context = 'batch' AND s.owner_id = b.batch_id::text
+    WHERE NOT CASE b.state
+        WHEN 'claimed' THEN s.state = 'requested'
+        WHEN 'exchange_created' THEN s.state = 'created'
+        WHEN 'pay_ordered' THEN s.state = 'created'
+        WHEN 'paid' THEN s.state = 'paid'
+        WHEN 'finished' THEN s.state = 'finished'
+        WHEN 'distributed' THEN s.state = 'finished'
+        WHEN 'released' THEN s.state IN ('failed', 'refunded', 'expired')
+        ELSE true END
+"""
+ALL = {
+    name: query for name, query in globals().items() if name.isupper() and isinstance(query, str)
+}
+
+
+def broken_invariants(database: Database) -> list[str]:
+    """The names of the invariants that do not hold."""
+    with database.transaction() as tx:
+        return [name for name, query in ALL.items() if tx.all(query)]

@@ -1,0 +1,97 @@
+"""Exact to the unit, or an error."""
+
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from microbatch import money
+from microbatch.errors import InvalidInput
+
+WEIGHTS = st.lists(st.integers(0, 10**24), min_size=1, max_size=40).filter(any)
+
+
+@given(st.integers(0, 10**15), WEIGHTS)
+def test_shares_add_up_and_are_within_one_unit(total: int, weights: list[int]) -> None:
+    shares = money.split_pro_rata(total, weights)
+    assert sum(shares) == total
+    whole = sum(weights)
+    for share, weight in zip(shares, weights, strict=True):
+        assert abs(share - Fraction(total * weight, whole)) < 1
+        assert share >= 0
+
+
+@given(st.integers(0, 10**12), st.lists(st.decimals(0, 10**6, places=8), min_size=1).filter(any))
+def test_decimal_weights_are_the_same_as_their_integers(total: int, weights: list[Decimal]) -> None:
+    scaled = [int(weight.scaleb(8)) for weight in weights]
+    assert money.split_pro_rata(total, weights) == money.split_pro_rata(total, scaled)
+
+
+def test_known_shares() -> None:
+    assert money.split_pro_rata(48_500_000, [10, 15, 25]) == [9_700_000, 14_550_000, 24_250_000]
+    assert money.split_pro_rata(7, [1]) == [7]
+    assert money.split_pro_rata(5, [0, 1, 0]) == [0, 5, 0]
+    one_unit = money.split_pro_rata(1, [1] * 1000)
+    assert (sum(one_unit), max(one_unit)) == (1, 1)
+    million = money.split_pro_rata(1_000_000_007, [3] * 1_000_000)
+    assert (sum(million), min(million), max(million)) == (1_000_000_007, 1000, 1001)
+
+
+@pytest.mark.parametrize("weights", [[], [0, 0], [1, -1], [Decimal("NaN")], [Decimal("Infinity")]])
+def test_weights_that_cannot_be_are_refused(weights: list[int]) -> None:
+    with pytest.raises(ValueError, match="weight"):
+        money.split_pro_rata(1, weights)
+
+
+def test_a_double_is_no_weight_and_a_negative_total_no_total() -> None:
+    with pytest.raises(TypeError):
+        money.split_pro_rata(1, [0.5])  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="total"):
+        money.split_pro_rata(-1, [1])
+
+
+@pytest.mark.parametrize(
+    ("text", "wei"),
+    [
+        ("0.000000000000000001", 1),
+        ("5e-7", 500_000_000_000),
+        ("1", 10**18),
+        ("0.00149302", 1_493_020_000_000_000),
+        ("-1", -(10**18)),
+    ],
+)
+def test_eth_is_read_exactly(text: str, wei: int) -> None:
+    assert money.wei_from_eth(text) == wei
+
+
+@pytest.mark.parametrize(
+    "text", ["", "abc", "NaN", "Infinity", "0.0000000000000000001", "1e999999", "1,5"]
+)
+def test_what_is_no_amount_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        money.wei_from_eth(text)
+
+
+@given(st.integers(0, 10**30))
+def test_text_of_units_reads_back(units: int) -> None:
+    text = money.text_from_units(units, 18)
+    assert money.units_from_text(text, 18, "amount") == units
+    assert "e" not in text.lower()
+
+
+def test_the_fee_is_rounded_in_the_clients_favour() -> None:
+    assert money.split_fee(money.Wei(101), Decimal(3)) == (3, 98)
+    assert money.split_fee(money.Wei(1_493_020_000_000_000), Decimal(15)) == (
+        223_953_000_000_000,
+        1_269_067_000_000_000,
+    )
+    with pytest.raises(ValueError, match="fee_percent"):
+        money.split_fee(money.Wei(1), Decimal(101))
+
+
+def test_value_is_rounded_down_to_a_millionth() -> None:
+    assert money.value_usd(money.Wei(1_269_067_000_000_000), Decimal("3315.42")) == Decimal(
+        "4.207490"
+    )
