@@ -2,32 +2,35 @@
 
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 
+Handler = Callable[[int, FrameType | None], object] | signal.Handlers
+
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_BY_DEFAULT_WITHOUT_UNWINDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 def unwind_on_signals() -> None:
-    """From now on SIGTERM and SIGHUP raise SystemExit, as SIGINT raises KeyboardInterrupt."""
-    if threading.current_thread() is threading.main_thread():
-        for number in _BY_DEFAULT_WITHOUT_UNWINDING:
-            signal.signal(number, _exit)
+    """From now on each of them raises: SIGINT KeyboardInterrupt, the others SystemExit."""
+    # SIGINT too: a shell starts its background commands with SIGINT ignored
+    _handle(signal.default_int_handler, _exit)
 
 
 def ignore_signals() -> None:
     """From now on nothing interrupts us: we are ending already."""
-    if threading.current_thread() is threading.main_thread():
-        for number in _ENDING:
-            signal.signal(number, signal.SIG_IGN)
+    _handle(signal.SIG_IGN, signal.SIG_IGN)
 
 
 def restore_signals() -> None:
     """Signals act as in any Python program again."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        for number in _BY_DEFAULT_WITHOUT_UNWINDING:
-            signal.signal(number, signal.SIG_DFL)
+    _handle(signal.default_int_handler, signal.SIG_DFL)
+
+
+def _handle(interrupt: Handler, others: Handler) -> None:
+    if threading.current_thread() is not threading.main_thread():
+        return  # only the main thread may, and it has its own way of ending then
+    for number in _ENDING:
+        signal.signal(number, interrupt if number == signal.SIGINT else others)
 
 
 def _exit(number: int, _frame: FrameType | None) -> None:

@@ -20,6 +20,7 @@ BUILD = ROOT / ".build"
 NODE_TOOLS = BUILD / "node"
 LAMBDA_VENV = ROOT / ".venv-lambda"
 STAMP = ".stamp"
+QUIET_SECONDS = 1.0
 
 _NODE_MANIFEST = ROOT / "local" / "node" / "package.json"
 _WORKER_REQUIREMENTS = ROOT / "local" / "aws" / "worker_requirements.txt"
@@ -142,7 +143,9 @@ def _step(
         raise ToolchainError(
             f"{name}: {' '.join(command)} ended with {done.returncode}:\n{done.stdout}"
         )
-    print(f"  {name:<28}{time.monotonic() - began:6.1f} s", flush=True)
+    seconds = time.monotonic() - began
+    if seconds > QUIET_SECONDS:  # else it only found everything in place
+        print(f"  {name:<40}{seconds:6.1f} s", flush=True)
 
 
 def _node_package() -> Path:

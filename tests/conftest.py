@@ -11,10 +11,10 @@ from typing import Any
 
 import psycopg2
 import pytest
-from microbatch.platform.database import Database, migrate
 from moto import mock_aws
 
 from local.postgres import Postgres
+from microbatch.platform.database import Database, migrate
 
 MIGRATIONS = Path(__file__).parents[1] / "layers/shared/python/microbatch/migrations"
 TEMPLATE = "migrated"

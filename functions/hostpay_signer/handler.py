@@ -5,6 +5,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from microbatch import wiring
 from microbatch.hostpay.signing import sign
 from microbatch.platform.observability import logger, metrics

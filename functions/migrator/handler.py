@@ -3,6 +3,7 @@
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from microbatch import wiring
 from microbatch.platform.database import migrate
 from microbatch.platform.observability import logger, metrics

@@ -6,6 +6,7 @@ from datetime import datetime
 from eth_account import Account
 from eth_account.typed_transactions import TypedTransaction
 from hexbytes import HexBytes
+
 from microbatch.vendors.ethereum.broadcast import BroadcastOutcome
 from microbatch.vendors.ethereum.feed import Price
 from microbatch.vendors.ethereum.fees import Fees

@@ -6,7 +6,6 @@ from decimal import ROUND_DOWN, Decimal
 
 from microbatch.vendors.changenow import ExchangeError
 from microbatch.vendors.changenow.client import CreatedExchange, ExchangeStatus, Pair, Range
-
 from tests.fakes.chain import FakeChain
 
 TREASURY = "0x" + "77" * 20

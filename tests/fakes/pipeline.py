@@ -25,7 +25,6 @@ from microbatch.platform.database import Database
 from microbatch.swap import outbound as swap_outbound
 from microbatch.swap import service as swaps
 from microbatch.vendors.ethereum.key_signer import KeySigner
-
 from tests.fakes.chain import FakeChain
 from tests.fakes.exchange import FakeExchange
 

@@ -9,6 +9,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import ClientError
+
 from microbatch.platform.retry import QueueAddress, RetryingProcessor, RetryPolicy
 
 BODY = '{ "token":"aé\\u00fc-_😀" ,\n\t"n": 1e3}'  # not what json.dumps would write

@@ -4,13 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from microbatch.conversion.model import Open, Wait, WaitReason
 from microbatch.money import split_pro_rata
+from microbatch.operations.invariants import broken_invariants
 from microbatch.platform.database import Database
 from microbatch.vendors.changenow import ExchangeError
-
 from tests.fakes.pipeline import ETH, Pipeline
-from tests.invariants import broken_invariants
 
 
 @pytest.fixture

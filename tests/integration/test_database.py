@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg2
 import pytest
+
 from microbatch.errors import ConfigurationError, RetryLater
 from microbatch.platform.database import Database
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+
 from microbatch.errors import ConfigurationError
 from microbatch.platform.database import Database, migrate
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import microbatch
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+
+import microbatch
 from microbatch.errors import ConfigurationError, RetryLater
 from microbatch.platform.queues import BATCH_BYTES_MAX, Entry, Queues
 

@@ -12,10 +12,10 @@ import boto3
 import pytest
 from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
 from microbatch.errors import ConfigurationError, InvalidInput, InvalidToken, RetryLater
 from microbatch.platform.observability import metrics
 from microbatch.platform.retry import RetryingProcessor
-
 from tests.integration.lambda_host import BODY, POLICY, Failing, Lambda, Log
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
+
 from microbatch.errors import ConfigurationError, RetryLater
 from microbatch.platform.secrets import Secrets
 

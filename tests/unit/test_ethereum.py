@@ -451,6 +451,10 @@ def test_a_balance_below_the_value_is_insufficient_without_asking_further(chain,
     assert "eth_estimateGas" not in chain.methods
 
 
+def test_a_balance_of_exactly_the_value_is_the_nodes_to_judge(chain, node):
+    assert preflight(node, value_wei=5 * 10**18).gas_estimate == 21_000
+
+
 @pytest.mark.parametrize(
     ("error", "problem"),
     [

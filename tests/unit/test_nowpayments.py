@@ -89,6 +89,10 @@ def test_a_body_that_cannot_be_sorted_is_verified_raw_or_refused(raw):
         nowpayments.verify(raw, signature(BODY), [SECRET])
 
 
+def test_keys_are_sorted_as_javascript_sorts_them():
+    assert nowpayments.sorted_body('{"～":1,"😀":2}'.encode()) == '{"😀":2,"～":1}'.encode()
+
+
 def test_a_deep_body_is_sorted_as_far_as_any_body_is_read():
     deep = b'{"a":' * 300 + b"1" + b"}" * 300
 

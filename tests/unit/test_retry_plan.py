@@ -1,6 +1,7 @@
 """The plan for a message that failed: every kind of error, at every age."""
 
 import pytest
+
 from microbatch.errors import (
     ConfigurationError,
     ExpiredToken,

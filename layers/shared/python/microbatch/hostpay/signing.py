@@ -43,6 +43,10 @@ class Signer(Protocol):
         """The key's checksummed address."""
         ...
 
+    def accepts(self, to_address: str) -> bool:
+        """Whether an address may be paid: its checksum, if it has one, is right."""
+        ...
+
     def sign(
         self,
         *,
@@ -82,6 +86,8 @@ def sign(
         raise ConfigurationError(
             "HOST_WALLET_PRIVATE_KEY is not the key of HOST_WALLET_ADDRESS: nothing is signed"
         )
+    if not signer.accepts(transfer.to_address):
+        return _follow(tx, transfer, Ruling(Verdict.PARK, "payin_checksum_wrong"), now, policy)
     ruling = readiness(transfer, policy.limits, now)
     if ruling.verdict is Verdict.SIGN:
         return _under_lock(tx, transfer, now, policy, signer)

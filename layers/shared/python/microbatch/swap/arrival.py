@@ -1,6 +1,7 @@
 """What arrived on chain for a swap: the logs, each used once, against the provider's word."""
 
 import json
+import re
 from datetime import datetime
 
 from microbatch.messages import ExchangeStatusObserved, TransferLogsFound
@@ -8,6 +9,19 @@ from microbatch.platform.database import Transaction
 from microbatch.platform.observability import logger
 from microbatch.swap import store
 from microbatch.swap.model import DECIMALS, ONGOING, Swap, disagrees
+
+TX_HASH = re.compile(r"0x[0-9a-f]{64}")
+
+
+def payout_hash_in(message: ExchangeStatusObserved) -> str | None:
+    """The transaction in which a finished exchange paid out, once it names one."""
+    if message.status != "finished" or not message.payout_hash:
+        return None
+    payout_hash = message.payout_hash.lower()
+    if not TX_HASH.fullmatch(payout_hash):
+        logger.error("payout_hash_malformed", swap_id=message.swap_id)
+        return None
+    return payout_hash
 
 
 def is_settled(message: TransferLogsFound, confirmations: int) -> bool:

@@ -127,14 +127,15 @@ def _status(
     swap = _locked(tx, message.swap_id)
     if swap.state != "paid" or swap.cn_api_id != message.cn_api_id:
         return []
-    if swap.payout_hash is not None and message.payout_hash == swap.payout_hash:
+    payout_hash = arrival.payout_hash_in(message)
+    if swap.payout_hash is not None and payout_hash == swap.payout_hash:
         return asks_again(tx, swap, now, policy)
     store.set_provider_state(
         tx,
         swap.swap_id,
         status=message.status,
         amount_to=Decimal(message.amount_to) if message.amount_to else None,
-        payout_hash=message.payout_hash or None if message.status == "finished" else None,
+        payout_hash=payout_hash,
     )
     arrival.warn_of_trouble(swap, message)
     swap = _locked(tx, swap.swap_id)

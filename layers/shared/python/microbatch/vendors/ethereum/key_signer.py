@@ -1,6 +1,6 @@
 """The wallet's key from a secret, as the one thing that can sign."""
 
-from microbatch.vendors.ethereum.signing import Signed, address_of, sign_transfer
+from microbatch.vendors.ethereum.signing import Signed, address_of, is_checksummed, sign_transfer
 
 
 class KeySigner:
@@ -13,6 +13,11 @@ class KeySigner:
 
     def __repr__(self) -> str:
         return f"KeySigner({self.address})"
+
+    def accepts(self, to_address: str) -> bool:
+        """Whether an address may be paid: EIP-55 when it is of mixed case, else a plain one."""
+        plain = to_address in (to_address.lower(), "0x" + to_address[2:].upper())
+        return plain or is_checksummed(to_address)
 
     def sign(
         self,

@@ -1,4 +1,4 @@
-"""ARCHITECTURE's invariants, each as one query that must find nothing, at any instant."""
+"""What must hold at any instant, each as one query that must find nothing."""
 
 from microbatch.platform.database import Database
 
@@ -64,11 +64,13 @@ STATES_AGREE = """
         ELSE true END
 """
 ALL = {
-    name: query for name, query in globals().items() if name.isupper() and isinstance(query, str)
+    name.lower(): query
+    for name, query in list(globals().items())
+    if name.isupper() and isinstance(query, str)
 }
 
 
 def broken_invariants(database: Database) -> list[str]:
-    """The names of the invariants that do not hold."""
+    """The names of the invariants that do not hold at this instant."""
     with database.transaction() as tx:
         return [name for name, query in ALL.items() if tx.all(query)]
