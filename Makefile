@@ -7,15 +7,15 @@ export PYTHONPATH := layers/shared/python
 
 .PHONY: help install format check test demo up down synth deploy clean
 help:  ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s%s\n", $$1, $$2 }' Makefile
 
 install: .venv/.stamp  ## prepare .venv, the Node.js tools, the Lambda workers' Python, the layers
 	@.venv/bin/python -m local.toolchain
 
 .venv/.stamp: $(REQUIREMENTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.13")'
-	$(PYTHON) -m venv .venv && $(PIP) install -r requirements.txt
-	@touch $@
+	@echo "  Python packages into .venv (a minute or two the first time)" && $(PYTHON) -m venv .venv
+	@$(PIP) install -r requirements.txt && touch $@
 
 format: install  ## format the code
 	.venv/bin/ruff format && .venv/bin/ruff check --fix
@@ -35,7 +35,7 @@ up: install  ## leave a stack running: RPC_URL= CHANGENOW_URL= ANVIL_PORT= CHANG
 		--anvil-port "$(ANVIL_PORT)" --changenow-port "$(CHANGENOW_PORT)"
 
 down:  ## end it
-	@.venv/bin/python -m local down
+	@if [ -x .venv/bin/python ]; then .venv/bin/python -m local down; fi
 
 synth: install  ## write the templates for production into cdk.out/
 	@.venv/bin/python -m cdk.layers aws

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from aws_cdk import CfnOutput, CfnParameter, Duration, IgnoreMode, Stack, triggers
+from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -38,11 +39,18 @@ class PipelineStack(Stack):
         self.queues = {
             name: StageQueue(self, name, environment=environment, alarms=alarms) for name in QUEUES
         }
+        event_bus = events.EventBus(
+            self,
+            "Events",
+            event_bus_name=f"{environment.prefix}events",
+            description="Business events; see docs/events.md",
+        )
         self.rights = Rights(
             environment=environment,
             queues=self.queues,
             secret_arns=data.secrets.arns,
             wallet_encryption=data.secrets.wallet_encryption,
+            event_bus=event_bus,
         )
         surroundings = self._surroundings(data)
         self.functions = {

@@ -21,6 +21,7 @@ VENDOR_SECRETS = {
     "ETHEREUM_RPC_URL": "Ethereum node: the RPC address, with its key",
     WALLET_KEY: "Host wallet: 0x and 64 hex digits; readable by hostpay_signer only",
 }
+PAYMENTS_WEBHOOK = "PAYMENTS_WEBHOOK_SECRET"
 SIGNING_KEYS = tuple(sorted({carrier.key for carrier in QUEUES.values()}))
 SIGNING_KEY_LENGTH = 64
 
@@ -36,6 +37,12 @@ class SecretStore(Construct):
         for name, description in VENDOR_SECRETS.items():
             key = self.wallet_encryption if name == WALLET_KEY else None
             self.add(name, description, encryption=key)
+        # Base64 of 48 bytes: with whsec_ before it, what we hand to a sender of payments.
+        self.add(
+            PAYMENTS_WEBHOOK,
+            "Standard Webhooks keys of payment senders, newest first, separated by white space",
+            generate={"passwordLength": SIGNING_KEY_LENGTH, "excludePunctuation": True},
+        )
         for name in SIGNING_KEYS:
             self.add(
                 name,

@@ -150,6 +150,7 @@ def _variables(stage: Stage, surroundings: Surroundings) -> dict[str, str]:
         "DEAD_LETTER_URLS": _json(
             {name: rights.queues[name].dead_letters.queue_url for name in stage.queues}
         ),
+        **({"EVENT_BUS_NAME": rights.event_bus.event_bus_name} if stage.publishes else {}),
         "SECRET_IDS": _json({name: rights.secret_arns[name] for name in stage.all_secrets}),
     }
 

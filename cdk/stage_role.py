@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aws_cdk import Aws
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
@@ -36,6 +37,7 @@ class Rights:
     queues: Mapping[str, StageQueue]
     secret_arns: Mapping[str, str]
     wallet_encryption: kms.IKey | None
+    event_bus: events.IEventBus
 
 
 def stage_role(
@@ -47,6 +49,8 @@ def stage_role(
         *_queue_statements(stage, rights),
         *_secret_statements(stage, rights),
     ]
+    if stage.publishes:
+        statements.append(_allow(["events:PutEvents"], [rights.event_bus.event_bus_arn]))
     if rights.environment.has_vpc and stage.zone in NETWORK_ZONES:
         statements += _network_statements(function_arn)
     if rights.environment.tracing:

@@ -42,6 +42,7 @@ class Stage:
     max_concurrency: int = 5
     memory_mb: int = 512
     ethereum: bool = False  # needs web3 (layers/ethereum)
+    publishes: bool = False  # may put events on the event bus
 
     @property
     def signing_keys(self) -> tuple[str, ...]:
@@ -81,21 +82,22 @@ STAGES: tuple[Stage, ...] = (
         name="payment_webhook",
         does="verifies a payment notification over its raw body and queues it",
         zone="edge",
-        routes=("POST /webhooks/nowpayments",),
+        routes=("POST /webhooks/nowpayments", "POST /webhooks/payments"),
         sends_to=("payments",),
-        secrets=("NOWPAYMENTS_IPN_SECRET",),
+        secrets=("NOWPAYMENTS_IPN_SECRET", "PAYMENTS_WEBHOOK_SECRET"),
         timeout_seconds=3,
     ),
     _ledger(
         "accumulator",
         "stores one row per payment: fee taken, value noted, nothing queued; odd ones are held",
         queues=("payments",),
+        sends_to=("events",),
     ),
     _ledger(
         "threshold_check",
         "claims pending payments and opens a batch when they are worth one exchange",
         schedule="threshold_check",
-        sends_to=("swap-create",),
+        sends_to=("swap-create", "events"),
     ),
     _outbound(
         "swap_quoter",
@@ -132,6 +134,7 @@ STAGES: tuple[Stage, ...] = (
             "hostpay-batch",
             "chain-requests",
             "microbatch-response",
+            "events",
         ),
     ),
     _ledger(
@@ -197,9 +200,18 @@ STAGES: tuple[Stage, ...] = (
         "swap_executed",
         "distributes the USDT that arrived over the batch's payments, exactly",
         queues=("microbatch-response",),
+        sends_to=("events",),
         timeout_seconds=120,
         batch_size=1,
         max_concurrency=2,
+    ),
+    Stage(
+        name="event_publisher",
+        does="puts business events on the event bus",
+        zone="outbound",
+        queues=("events",),
+        publishes=True,
+        timeout_seconds=OUTBOUND_TIMEOUT_SECONDS,
     ),
     _ledger(
         "reconciler",

@@ -40,6 +40,7 @@ class Child:
         self.log = log
         self._process = process
         self._record = record
+        self._stopped = False
 
     @property
     def pid(self) -> int:
@@ -69,9 +70,12 @@ class Child:
 
     def stop(self) -> None:
         """Ends the whole group and takes it off the record."""
+        if self._stopped:  # its id may be somebody else's by now
+            return
         _end_group(self.pid, self._ended)
         self._process.wait()
         self._record.unlink(missing_ok=True)
+        self._stopped = True
 
     def _ended(self) -> bool:
         return self._process.poll() is not None

@@ -5,11 +5,11 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from microbatch import wiring
-from microbatch.intake.inbound import receive_nowpayments
+from microbatch.intake.inbound import ROUTES
 from microbatch.platform.observability import logger, metrics
 
 
 @metrics.log_metrics(capture_cold_start_metric=True)
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    return wiring.webhook(event, "x-nowpayments-sig", receive_nowpayments)
+    return wiring.webhook(event, ROUTES)

@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from microbatch import wiring
-from microbatch.conversion.service import distribute
+from microbatch.conversion.distribution import distribute
 from microbatch.platform.observability import logger, metrics
 
 

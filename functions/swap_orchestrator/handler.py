@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from microbatch import wiring
 from microbatch.platform.observability import logger, metrics
-from microbatch.swap.service import take_result
+from microbatch.swap.results import take_result
 
 
 def record_handler(record: SQSRecord) -> None:

@@ -7,16 +7,16 @@ from eth_account import Account
 from eth_account.typed_transactions import TypedTransaction
 from hexbytes import HexBytes
 
-from microbatch.vendors.ethereum.broadcast import BroadcastOutcome
-from microbatch.vendors.ethereum.feed import Price
-from microbatch.vendors.ethereum.fees import Fees
-from microbatch.vendors.ethereum.node import (
+from microbatch.vendors.ethereum.answers import (
     Broadcast,
     Observation,
     Preflight,
     Receipt,
     TransferLogs,
 )
+from microbatch.vendors.ethereum.broadcast import BroadcastOutcome
+from microbatch.vendors.ethereum.feed import Price
+from microbatch.vendors.ethereum.fees import Fees
 from microbatch.vendors.ethereum.receipts import TokenTransfer
 
 GWEI = 10**9

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from microbatch import messages
+from microbatch.conversion import distribution
 from microbatch.conversion import service as conversion
 from microbatch.errors import PermanentFailure
 from microbatch.hostpay import outbound as hostpay_outbound
@@ -17,12 +18,13 @@ from microbatch.hostpay.model import Limits
 from microbatch.intake import service as intake
 from microbatch.intake.model import Policy as IntakePolicy
 from microbatch.market.service import Source
-from microbatch.messages import Outgoing, PaymentReceived
+from microbatch.messages import EventOccurred, Outgoing, PaymentReceived
 from microbatch.money import Wei
 from microbatch.operations.reconciler import Policies, reconcile
 from microbatch.pace import Pace
 from microbatch.platform.database import Database
 from microbatch.swap import outbound as swap_outbound
+from microbatch.swap import results
 from microbatch.swap import service as swaps
 from microbatch.vendors.ethereum.key_signer import KeySigner
 from tests.fakes.chain import FakeChain
@@ -49,6 +51,7 @@ class Pipeline:
     lose: Callable[[Outgoing], bool] = lambda _message: False
     confirmations: int = 3
     delivered: list[str] = field(default_factory=list)
+    told: list[EventOccurred] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.exchange = FakeExchange(self.chain)
@@ -82,6 +85,7 @@ class Pipeline:
         return service.Policy(
             pace=self.pace,
             confirmations=self.confirmations,
+            observation_max_age_seconds=1800,
             limits=Limits(
                 chain_id=31337,
                 wallet=self.wallet,
@@ -203,20 +207,23 @@ class Pipeline:
             "hostpay-status-check": (hostpay_outbound.ask_status, self.exchange),
             "chain-requests": (hostpay_outbound.answer, self.chain),
         }
+        if queue == "events":
+            self.told.append(message)
+            return []
         if queue in outside:
             act, party = outside[queue]
             answered: list[Outgoing] = act(message, party, self.now)  # type: ignore[operator]
             return answered
         ledger: dict[str, tuple[Callable[..., list[Outgoing]], tuple[Any, ...]]] = {
             "payments": (intake.accumulate, (self.intake_policy,)),
-            "swap-results": (swaps.take_result, (self.swap_policy,)),
+            "swap-results": (results.take_result, (self.swap_policy,)),
             "hostpay-trigger": (service.take_order, (self.hostpay_policy,)),
             "hostpay-batch": (service.take_order, (self.hostpay_policy,)),
             "hostpay-status-response": (service.approve, (self.hostpay_policy,)),
             "hostpay-payment-execute": (signing.sign, (self.hostpay_policy, self.signer)),
             "chain-results": (recording.take_answer, (self.hostpay_policy, self.source)),
             "hostpay-payment-response": (service.complete, ()),
-            "microbatch-response": (conversion.distribute, ()),
+            "microbatch-response": (distribution.distribute, ()),
         }
         act, arguments = ledger[queue]
         with self.database.transaction() as tx:

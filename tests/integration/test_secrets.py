@@ -17,9 +17,9 @@ class Clock:
     """Seconds that pass when told to."""
 
     def __init__(self) -> None:
-        self.seconds = 1000.0
+        self.seconds = 1000
 
-    def __call__(self) -> float:
+    def __call__(self) -> int:
         return self.seconds
 
 

@@ -1,26 +1,28 @@
 """Claim, convert, distribute: the life of a batch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from microbatch.codec import agrees
-from microbatch.conversion import store
+from microbatch.conversion import sharing_store, store
 from microbatch.conversion.model import Claimed, Limits, Open, Seen, Wait, decide, is_past
-from microbatch.errors import ConfigurationError, IllegalTransition, PermanentFailure
+from microbatch.conversion.telling import events_due
+from microbatch.errors import ConfigurationError, IllegalTransition
 from microbatch.hostpay import service as hostpay
 from microbatch.market import service as market
 from microbatch.market.model import ETH_TO_USDT, ETH_USD
-from microbatch.messages import BatchResult, Outgoing
-from microbatch.money import USDT_DECIMALS, MicroUsdt, Usd, Wei, coins, value_usd
+from microbatch.messages import Announcement, Outgoing
+from microbatch.money import MicroUsdt, Usd, Wei, value_usd
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import logger
 from microbatch.swap import service as swaps
 from microbatch.swap.model import Terms
 
 MAX_ATTEMPTS = 5
+STALE_ROWS_MAX = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +114,7 @@ def _open(
     policy: Policy,
 ) -> list[Outgoing]:
     logger.info("batch_opened", batch_id=str(batch_id), claimed_wei=claimed.net_wei)
-    return swaps.request(
+    requested = swaps.request(
         tx,
         now,
         Terms(
@@ -126,6 +128,7 @@ def _open(
             refund_address=policy.wallet,
         ),
     )
+    return [*requested, *_events(tx, str(batch_id), now)]
 
 
 def _limits(tx: Transaction, policy: Policy) -> Limits:
@@ -157,11 +160,26 @@ def _seen(tx: Transaction, now: datetime, limits: Limits) -> Seen:
 
 
 def due(tx: Transaction, now: datetime, policy: "swaps.Policy") -> list[Outgoing]:
-    """The results of all batches that have arrived and are not distributed yet, again."""
+    """Results not distributed yet, and events not told yet, of all batches: again."""
     outgoing: list[Outgoing] = []
     for batch_id in store.undistributed(tx, policy.pace.stale_before(now)):
         outgoing += swaps.result_of(tx, "batch", batch_id, now, policy)
+    for batch in store.unannounced(tx, policy.pace.stale_before(now), STALE_ROWS_MAX):
+        outgoing += events_due(batch, now)
     return outgoing
+
+
+def note_told(tx: Transaction, now: datetime, told: Sequence[Announcement]) -> None:
+    """The events that were sent tell of these states."""
+    del now
+    for announcement in told:
+        store.note_told(tx, announcement.row_id, announcement.state)
+
+
+def _events(tx: Transaction, batch_id: str, now: datetime) -> list[Outgoing]:
+    batch = store.lock_batch(tx, batch_id)
+    assert batch is not None
+    return events_due(batch, now)
 
 
 # --- what the swap tells its owner, in the swap's own transaction --------------------------------
@@ -197,19 +215,37 @@ def finished(tx: Transaction, batch_id: str, received_units: int, now: datetime)
     raise IllegalTransition(f"batch {batch_id} is not paid, so it cannot be finished")
 
 
-def release(tx: Transaction, batch_id: str, reason: str, now: datetime) -> None:
+def release(tx: Transaction, batch_id: str, reason: str, now: datetime) -> list[Outgoing]:
     """Nothing was paid for this batch: its payments go back, their attempts counted."""
     batch = store.lock_batch(tx, batch_id)
     if batch is None or batch["state"] in ("released", "distributed", "finished"):
         raise IllegalTransition(f"batch {batch_id} cannot be released")
     store.move(tx, batch_id, state_from=batch["state"], state_to="released", now=now, reason=reason)
-    released = store.release_payments(
+    released = sharing_store.release_payments(
         tx, batch_id, max_attempts=MAX_ATTEMPTS, reason=reason, now=now
     )
     logger.warning("batch_released", batch_id=batch_id, reason=reason, payments=released)
+    return _events(tx, batch_id, now)
 
 
-def park(tx: Transaction, batch_id: str, reason: str, now: datetime) -> None:
+def refunded(tx: Transaction, batch_id: str, came_back_wei: int, now: datetime) -> list[Outgoing]:
+    """The exchange gave ETH back: split exactly over the payments, the rest booked as their loss.
+
+    They go back to pending with what is left of them, their attempts counted.
+    """
+    if not store.move(
+        tx, batch_id, state_from="paid", state_to="released", now=now, reason="refunded"
+    ):
+        raise IllegalTransition(f"batch {batch_id} is not paid, so it cannot be refunded")
+    sharing_store.give_back(
+        tx, batch_id, Wei(came_back_wei), max_attempts=MAX_ATTEMPTS, reason="refunded", now=now
+    )
+    hostpay.settle(tx, swaps.id_of("batch", batch_id, 1), now)
+    logger.warning("batch_refunded", batch_id=batch_id, came_back_wei=came_back_wei)
+    return _events(tx, batch_id, now)
+
+
+def park(tx: Transaction, batch_id: str, reason: str, now: datetime) -> list[Outgoing]:
     """A person has to look at this batch; its payments stay with it."""
     batch = store.lock_batch(tx, batch_id)
     if batch is None or not store.move(
@@ -217,6 +253,7 @@ def park(tx: Transaction, batch_id: str, reason: str, now: datetime) -> None:
     ):
         raise IllegalTransition(f"batch {batch_id} cannot be parked")
     logger.error("batch_parked", batch_id=batch_id, reason=reason)
+    return _events(tx, batch_id, now)
 
 
 def _advance(tx: Transaction, batch_id: str, state_from: str, state_to: str, now: datetime) -> None:
@@ -226,46 +263,3 @@ def _advance(tx: Transaction, batch_id: str, state_from: str, state_to: str, now
     if batch is None or not is_past(batch["state"], state_to):
         state = batch["state"] if batch else "missing"
         raise IllegalTransition(f"batch {batch_id} is {state}, it cannot become {state_to}")
-
-
-# --- distribution ---------------------------------------------------------------------------------
-
-
-def distribute(message: BatchResult, tx: Transaction, now: datetime) -> list[Outgoing]:
-    """Share out the USDT that arrived on chain over the batch's payments, exactly, once.
-
-    The message is a hint: the sum comes from the database. One that disagrees is refused.
-    """
-    try:
-        batch_id = str(UUID(message.batch_conversion_id))
-    except ValueError as error:
-        raise PermanentFailure("batch_conversion_id is not a UUID") from error
-    batch = store.lock_batch(tx, batch_id)
-    if batch is None:
-        raise PermanentFailure(f"batch {batch_id} is not known")
-    if batch["state"] == "distributed":
-        return []
-    if batch["state"] != "finished":
-        raise PermanentFailure(f"batch {batch_id} is {batch['state']}, nothing has arrived for it")
-    total = MicroUsdt(int(batch["received_microusdt"]))
-    if not agrees(message.actual_usdt_received, coins(total, USDT_DECIMALS)):
-        raise PermanentFailure(f"batch {batch_id}: the token's amount is not what arrived")
-    store.distribute(tx, batch_id, total, now)
-    _check_shares(tx, batch_id, int(batch["claimed_wei"]), int(batch["payments_count"]), total)
-    store.move(tx, batch_id, state_from="finished", state_to="distributed", now=now)
-    hostpay.settle(tx, swaps.id_of("batch", batch_id, 1), now)
-    logger.info("batch_distributed", batch_id=batch_id, microusdt=total)
-    return []
-
-
-def _check_shares(
-    tx: Transaction, batch_id: str, claimed_wei: int, payments_count: int, total: MicroUsdt
-) -> None:
-    """Every unit, every row: else nothing is committed."""
-    given = store.shared_out(tx, batch_id)
-    if (int(given["microusdt"]), int(given["net_wei"]), int(given["payments_count"])) != (
-        total,
-        claimed_wei,
-        payments_count,
-    ):
-        raise AssertionError(f"batch {batch_id}: shares, wei or rows do not add up: {given}")

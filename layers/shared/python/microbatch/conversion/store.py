@@ -8,6 +8,9 @@ from microbatch.conversion.model import Claimed, Limits, Open
 from microbatch.money import MicroUsdt, Usd, Wei
 from microbatch.platform.database import Transaction
 
+COLUMNS = """batch_id::text AS batch_id, state, state_since, created_at, opened_for,
+    payments_count, claimed_wei, received_microusdt, reason, announced_state"""
+
 CLAIM_LOCK = 4_711_001  # one threshold check at a time
 
 
@@ -126,9 +129,30 @@ def insert_check(
 def lock_batch(tx: Transaction, batch_id: str) -> dict[str, Any] | None:
     """The batch, locked until the transaction ends."""
     return tx.one(
-        "SELECT batch_id::text AS batch_id, state, claimed_wei, received_microusdt, payments_count"
-        " FROM batches WHERE batch_id = %(batch_id)s FOR UPDATE",
+        f"SELECT {COLUMNS} FROM batches WHERE batch_id = %(batch_id)s FOR UPDATE",  # noqa: S608
         batch_id=batch_id,
+    )
+
+
+def note_told(tx: Transaction, batch_id: str, state: str) -> None:
+    """Note the state that the outside world has been told of; an earlier one never comes back."""
+    tx.execute(
+        "UPDATE batches SET announced_state = %(state)s WHERE batch_id = %(batch_id)s"
+        " AND (announced_state IS NULL OR %(state)s <> 'claimed')",
+        batch_id=batch_id,
+        state=state,
+    )
+
+
+def unannounced(tx: Transaction, before: datetime, limit: int) -> list[dict[str, Any]]:
+    """Batches of which something has not been noted as told since before then."""
+    return tx.all(
+        f"SELECT {COLUMNS} FROM batches WHERE state_since <= %(before)s"  # noqa: S608
+        " AND (announced_state IS NULL"
+        "  OR (state IN ('distributed', 'released', 'parked') AND announced_state <> state))"
+        " ORDER BY state_since LIMIT %(limit)s",
+        before=before,
+        limit=limit,
     )
 
 
@@ -159,65 +183,6 @@ def move(
             received_microusdt=received_microusdt,
         )
     )
-
-
-def release_payments(
-    tx: Transaction, batch_id: str, *, max_attempts: int, reason: str, now: datetime
-) -> int:
-    """Give a batch's payments back to `pending`, or park those that were tried too often."""
-    return tx.execute(
-        """
-        UPDATE payments SET
-            state = CASE WHEN attempts + 1 >= %(max_attempts)s THEN 'parked' ELSE 'pending' END,
-            park_reason = CASE WHEN attempts + 1 >= %(max_attempts)s THEN %(reason)s END,
-            batch_id = CASE WHEN attempts + 1 >= %(max_attempts)s THEN batch_id END,
-            attempts = attempts + 1, state_since = %(now)s
-        WHERE batch_id = %(batch_id)s AND state = 'swapping'
-        """,
-        batch_id=batch_id,
-        max_attempts=max_attempts,
-        reason=reason,
-        now=now,
-    )
-
-
-def distribute(tx: Transaction, batch_id: str, total: MicroUsdt, now: datetime) -> int:
-    """Give every payment of a batch its share of `total`; how many they were.
-
-    share_i = ⌊T·C_i/W⌋ − ⌊T·C_{i−1}/W⌋ over net wei, C the running sum by payment id: the same
-    shares as money.split_pro_rata. numeric division by div() is exact.
-    """
-    return tx.execute(
-        """
-        WITH running AS MATERIALIZED (
-            SELECT payment_id, net_wei,
-                sum(net_wei) OVER (ORDER BY payment_id ROWS UNBOUNDED PRECEDING) AS up_to_here,
-                sum(net_wei) OVER () AS whole
-            FROM payments
-            WHERE batch_id = %(batch_id)s AND state = 'swapping'
-        )
-        UPDATE payments SET state = 'converted', state_since = %(now)s,
-            share_microusdt = div(%(total)s * up_to_here, whole)
-                - div(%(total)s * (up_to_here - running.net_wei), whole)
-        FROM running
-        WHERE payments.payment_id = running.payment_id
-        """,
-        batch_id=batch_id,
-        total=total,
-        now=now,
-    )
-
-
-def shared_out(tx: Transaction, batch_id: str) -> dict[str, Any]:
-    """What the rows of a batch have been given, to check the distribution by."""
-    row = tx.one(
-        "SELECT count(*) AS payments_count, coalesce(sum(share_microusdt), 0) AS microusdt,"
-        " coalesce(sum(net_wei), 0) AS net_wei"
-        " FROM payments WHERE batch_id = %(batch_id)s AND state = 'converted'",
-        batch_id=batch_id,
-    )
-    assert row is not None
-    return row
 
 
 def undistributed(tx: Transaction, before: datetime) -> list[str]:

@@ -15,6 +15,8 @@ from microbatch.messages import (
     PreflightRequested,
     ReceiptObserved,
     ReceiptRequested,
+    RefundFound,
+    RefundRequested,
     StatusCheckRequest,
     StatusCheckResponse,
     TransferLogsFound,
@@ -61,6 +63,8 @@ def answer(message: Message, node: Node, now: datetime) -> list[Outgoing]:
             return [Outgoing(CHAIN_RESULTS, _observe(message, node, now))]
         case TransferLogsRequested():
             return [Outgoing(SWAP_RESULTS, _transfer_logs(message, node, timestamp))]
+        case RefundRequested():
+            return [Outgoing(SWAP_RESULTS, _refund(message, node, timestamp))]
     raise InvalidToken(f"the chain gateway does not answer {type(message).__name__}")
 
 
@@ -158,6 +162,21 @@ def _transfer_logs(message: TransferLogsRequested, node: Node, timestamp: int) -
         block_hash=found.block_hash,
         head_number=found.head_number,
         logs=_logs(found),
+    )
+
+
+def _refund(message: RefundRequested, node: Node, timestamp: int) -> RefundFound:
+    found = node.value_received(tx_hash=message.tx_hash, to_address=message.to_address)
+    return RefundFound(
+        timestamp=timestamp,
+        swap_id=message.swap_id,
+        cn_api_id=message.cn_api_id,
+        tx_hash=message.tx_hash,
+        status=found.status,
+        block_number=found.block_number,
+        block_hash=found.block_hash,
+        head_number=found.head_number,
+        amount_wei=str(found.amount_wei),
     )
 
 

@@ -32,6 +32,7 @@ class Policy:
     pace: Pace
     limits: Limits
     confirmations: int
+    observation_max_age_seconds: int
 
 
 def take_order(
@@ -120,7 +121,8 @@ def approve(
     if answer.status == "waiting":
         if answer.payin_address.lower() != transfer.to_address.lower():
             return _park(tx, transfer, "payin_address_changed", now)
-        _move(tx, transfer, "approved", now)
+        refusal = _refusal(tx, transfer, now, policy)
+        _move(tx, transfer, "rejected" if refusal else "approved", now, refusal)
         return messages_due(tx, _locked(tx, transfer.unique_id), now)
     if answer.status in ENDED:
         _move(tx, transfer, "rejected", now, f"exchange_{answer.status}")
@@ -130,6 +132,12 @@ def approve(
     if answer.status not in NOT_YET:
         logger.error("exchange_not_waiting", unique_id=transfer.unique_id, status=answer.status)
     return asks_again(tx, transfer, now, policy.pace)
+
+
+def _refusal(tx: Transaction, transfer: Transfer, now: datetime, policy: Policy) -> str | None:
+    if transfer.swap_id is None:
+        return None
+    return swaps.refuses(tx, transfer.swap_id, now, policy.observation_max_age_seconds)
 
 
 def complete(message: PaymentExecutionResponse, tx: Transaction, now: datetime) -> list[Outgoing]:

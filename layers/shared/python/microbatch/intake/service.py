@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from microbatch.events import event
 from microbatch.intake import store
 from microbatch.intake.model import Credit, Hold, HoldReason, Notice, Policy, judge
 from microbatch.market import service as market
@@ -13,26 +14,28 @@ from microbatch.platform.observability import logger
 def accumulate(
     message: PaymentReceived, tx: Transaction, now: datetime, policy: Policy
 ) -> list[Outgoing]:
-    """Store one payment: pending, waiting for its instant payout, or held. Queues nothing.
+    """Store one payment: pending, waiting for its instant payout, or held; queues no swap.
 
     A re-send that differs only in its times is a duplicate; the same id with anything else
-    different is a conflict, kept beside the first.
+    different is a conflict, kept beside the first. A duplicate tells its event again: the copy
+    before may have ended between its commit and its sending.
     """
     notice = _notice(message)
     booked = store.fingerprint(tx, notice.payment_id)
-    if booked == notice.fingerprint or notice.fingerprint in store.held_fingerprints(
+    known = booked == notice.fingerprint or notice.fingerprint in store.held_fingerprints(
         tx, notice.payment_id
-    ):
-        logger.info("payment_duplicate", payment_id=notice.payment_id)
-        return []
-    verdict = _conflict(booked, notice) or judge(
-        notice,
-        store.client(tx, notice.client_id),
-        market.fresh_price(tx, now, policy.observation_max_age_seconds),
-        policy,
     )
-    _keep(tx, notice, verdict, now)
-    return []
+    if known:
+        logger.info("payment_duplicate", payment_id=notice.payment_id)
+    else:
+        verdict = _conflict(booked, notice) or judge(
+            notice,
+            store.client(tx, notice.client_id),
+            market.fresh_price(tx, now, policy.observation_max_age_seconds),
+            policy,
+        )
+        _keep(tx, notice, verdict, now)
+    return _events(tx, notice, now)
 
 
 def _keep(tx: Transaction, notice: Notice, verdict: Credit | Hold, now: datetime) -> None:
@@ -43,13 +46,27 @@ def _keep(tx: Transaction, notice: Notice, verdict: Credit | Hold, now: datetime
             )
             return
         # Another copy has committed since we looked: compare with what it stored.
-        booked = store.fingerprint(tx, notice.payment_id)
-        conflict = _conflict(booked, notice)
+        conflict = _conflict(store.fingerprint(tx, notice.payment_id), notice)
         if conflict is None:
             return
         verdict = conflict
     if store.insert_held(tx, notice, verdict, now):
         logger.warning("payment_held", payment_id=notice.payment_id, reason=verdict.reason.value)
+
+
+def _events(tx: Transaction, notice: Notice, now: datetime) -> list[Outgoing]:
+    """What is told of this notification, from what is stored of it."""
+    booked = store.booked(tx, notice.payment_id, notice.fingerprint)
+    if booked is not None:
+        at = booked.pop("received_at")
+        subject = notice.payment_id
+        return [event("payment.accumulated", subject, booked, occurred_at=at, now=now)]
+    held = store.held(tx, notice.payment_id, notice.fingerprint)
+    if held is None:
+        return []
+    at = held.pop("held_at")
+    subject = f"{notice.payment_id}|{notice.fingerprint.hex()}"
+    return [event("payment.held", subject, held, occurred_at=at, now=now)]
 
 
 def _conflict(booked: bytes | None, notice: Notice) -> Hold | None:

@@ -101,3 +101,26 @@ def insert_held(tx: Transaction, notice: Notice, hold: Hold, now: datetime) -> b
             **fields,
         )
     )
+
+
+def booked(tx: Transaction, payment_id: str, fingerprint: bytes) -> dict[str, Any] | None:
+    """What is told of a credited payment, as it was credited."""
+    return tx.one(
+        "SELECT payment_id, client_id, received_wei::text AS received_wei,"
+        " fee_wei::text AS fee_wei, net_wei::text AS net_wei, received_at,"
+        " CASE WHEN payout_strategy = 'instant' THEN 'waiting_instant' ELSE 'pending' END AS state"
+        " FROM payments JOIN clients USING (client_id)"
+        " WHERE payment_id = %(payment_id)s AND fingerprint = %(fingerprint)s",
+        payment_id=payment_id,
+        fingerprint=fingerprint,
+    )
+
+
+def held(tx: Transaction, payment_id: str, fingerprint: bytes) -> dict[str, Any] | None:
+    """What is told of a held payment."""
+    return tx.one(
+        "SELECT payment_id, client_id, reason, detail, held_at FROM held_payments"
+        " WHERE payment_id = %(payment_id)s AND fingerprint = %(fingerprint)s",
+        payment_id=payment_id,
+        fingerprint=fingerprint,
+    )

@@ -15,8 +15,10 @@ from microbatch.messages.chain import (
     PreflightRequested,
     ReceiptObserved,
     ReceiptRequested,
+    RefundRequested,
     TransferLogsRequested,
 )
+from microbatch.messages.events import EventOccurred
 from microbatch.messages.payments import (
     PaymentReceived,
 )
@@ -29,7 +31,7 @@ from microbatch.messages.ported import (
     StatusCheckRequest,
     StatusCheckResponse,
 )
-from microbatch.messages.queues import QUEUES, Carrier, Outgoing, body, read
+from microbatch.messages.queues import QUEUES, Announcement, Carrier, Outgoing, body, read
 from microbatch.messages.swaps import (
     ExchangeCreated,
     ExchangeRefused,
@@ -39,11 +41,13 @@ from microbatch.messages.swaps import (
     HostPaymentEnded,
     RangeObserved,
     RangeRequested,
+    RefundFound,
     TransferLogsFound,
 )
 
 __all__ = [
     "QUEUES",
+    "Announcement",
     "BatchOrder",
     "BatchResult",
     "BroadcastObserved",
@@ -51,6 +55,7 @@ __all__ = [
     "Carrier",
     "ChainObservationRequested",
     "ChainObserved",
+    "EventOccurred",
     "ExchangeCreated",
     "ExchangeRefused",
     "ExchangeRequested",
@@ -70,6 +75,8 @@ __all__ = [
     "RangeRequested",
     "ReceiptObserved",
     "ReceiptRequested",
+    "RefundFound",
+    "RefundRequested",
     "StatusCheckRequest",
     "StatusCheckResponse",
     "TransferLogsFound",

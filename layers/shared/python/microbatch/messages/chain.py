@@ -143,3 +143,16 @@ class TransferLogsRequested(OwnMessage):
     token: Text
     to_address: Text
     tx_hash: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRequested(OwnMessage):
+    """Read the ETH that came back to us in this transaction: orchestrator → chain_gateway."""
+
+    TYPE: ClassVar[int] = 39
+
+    timestamp: Seconds
+    swap_id: Text
+    cn_api_id: Text
+    to_address: Text
+    tx_hash: Text

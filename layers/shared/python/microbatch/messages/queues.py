@@ -16,8 +16,10 @@ from microbatch.messages.chain import (
     PreflightRequested,
     ReceiptObserved,
     ReceiptRequested,
+    RefundRequested,
     TransferLogsRequested,
 )
+from microbatch.messages.events import EventOccurred
 from microbatch.messages.payments import (
     PaymentReceived,
 )
@@ -39,6 +41,7 @@ from microbatch.messages.swaps import (
     HostPaymentEnded,
     RangeObserved,
     RangeRequested,
+    RefundFound,
     TransferLogsFound,
 )
 
@@ -65,6 +68,7 @@ QUEUES: dict[str, Carrier] = {
             ExchangeStatusObserved,
             HostPaymentEnded,
             TransferLogsFound,
+            RefundFound,
         ),
     ),
     "hostpay-trigger": Carrier("TPS_HOSTPAY_SIGNING_KEY", (HostPayOrder,)),
@@ -76,6 +80,7 @@ QUEUES: dict[str, Carrier] = {
         "HOSTPAY_INTERNAL_SIGNING_KEY", (PaymentExecutionResponse,)
     ),
     "microbatch-response": Carrier("SUCCESS_URL_SIGNING_KEY", (BatchResult,)),
+    "events": Carrier("EVENT_SIGNING_KEY", (EventOccurred,)),
     "chain-requests": Carrier(
         "CHAIN_SIGNING_KEY",
         (
@@ -84,6 +89,7 @@ QUEUES: dict[str, Carrier] = {
             ReceiptRequested,
             ChainObservationRequested,
             TransferLogsRequested,
+            RefundRequested,
         ),
     ),
     "chain-results": Carrier(
@@ -94,12 +100,22 @@ QUEUES: dict[str, Carrier] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Announcement:
+    """The state of a row that an event tells of; noted on the row once the event is sent."""
+
+    entity: str
+    row_id: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """A message to send after the commit, on a queue that carries its class."""
 
     queue: str
     message: Message
     delay_seconds: int = 0
+    announces: Announcement | None = None
 
     def __post_init__(self) -> None:
         if type(self.message) not in QUEUES[self.queue].carries:

@@ -148,3 +148,20 @@ class TransferLogsFound(OwnMessage):
     block_hash: Text
     head_number: Count
     logs: Octets  # JSON [{"log_index": 0, "from": "0x…", "amount_units": "…"}]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundFound(OwnMessage):
+    """The ETH that came back to us in one transaction: chain_gateway → swap_orchestrator."""
+
+    TYPE: ClassVar[int] = 20
+
+    timestamp: Seconds
+    swap_id: Text
+    cn_api_id: Text
+    tx_hash: Text
+    status: Text  # "success", "reverted" or "absent"
+    block_number: Count
+    block_hash: Text
+    head_number: Count
+    amount_wei: Text

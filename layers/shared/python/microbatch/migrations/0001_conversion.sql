@@ -151,7 +151,7 @@ CREATE TABLE batches (
     eth_usd            numeric NOT NULL CHECK (eth_usd > 0),
     received_microusdt numeric(38, 0) CHECK (received_microusdt > 0),
     reason             text,
-    announced_at       timestamptz,
+    announced_state    text, -- the last state that the outside world was told of
     CONSTRAINT received_when_finished
         CHECK (state NOT IN ('finished', 'distributed') OR received_microusdt IS NOT NULL),
     CONSTRAINT reason_when_given_up
@@ -160,6 +160,10 @@ CREATE TABLE batches (
 
 CREATE INDEX batches_open ON batches (state_since)
     WHERE state NOT IN ('distributed', 'released');
+
+CREATE INDEX batches_unannounced ON batches (state_since)
+    WHERE announced_state IS NULL
+        OR (state IN ('distributed', 'released', 'parked') AND announced_state <> state);
 
 CREATE TABLE payments (
     payment_id      text COLLATE "C" PRIMARY KEY CHECK (payment_id <> ''),
@@ -173,6 +177,10 @@ CREATE TABLE payments (
     fee_percent     numeric(6, 3) NOT NULL CHECK (fee_percent BETWEEN 0 AND 100),
     fee_wei         numeric(78, 0) NOT NULL CHECK (fee_wei >= 0),
     net_wei         numeric(78, 0) NOT NULL CHECK (net_wei >= 0),
+    -- what the exchange kept when it refunded less than it was paid
+    refund_loss_wei numeric(78, 0) NOT NULL DEFAULT 0 CHECK (refund_loss_wei >= 0),
+    convertible_wei numeric(78, 0) NOT NULL GENERATED ALWAYS AS (net_wei - refund_loss_wei) STORED
+                        CHECK (convertible_wei >= 0),
     invoice_usd     numeric(20, 6),
     net_usd         numeric(20, 6) CHECK (net_usd >= 0),
     net_usd_from    text NOT NULL CHECK (net_usd_from IN ('observation', 'invoice', 'nothing')),
@@ -267,16 +275,21 @@ CREATE TABLE swaps (
     provider_status    text,
     provider_amount_to numeric,
     payout_hash        text,
+    refund_hash        text,
+    refunded_units     numeric(78, 0) CHECK (refunded_units > 0),
     received_units     numeric(78, 0) CHECK (received_units > 0),
     reason             text,
     UNIQUE (context, owner_id, generation),
     CONSTRAINT exchange_when_created CHECK (state NOT IN ('created', 'paid', 'finished', 'refunded')
         OR (cn_api_id IS NOT NULL AND payin_address IS NOT NULL)),
     CONSTRAINT received_when_finished CHECK ((state = 'finished') <= (received_units IS NOT NULL)),
+    CONSTRAINT refund_when_refunded CHECK ((state = 'refunded') <= (refunded_units IS NOT NULL)),
     CONSTRAINT reason_when_ended CHECK (state NOT IN ('failed', 'expired', 'parked')
         OR reason IS NOT NULL)
 );
 
+CREATE UNIQUE INDEX one_refund_per_transaction ON swaps (refund_hash)
+    WHERE state = 'refunded';
 CREATE UNIQUE INDEX one_live_swap_per_owner ON swaps (context, owner_id)
     WHERE state NOT IN ('failed', 'refunded', 'expired');
 CREATE INDEX swaps_open ON swaps (state_since)

@@ -6,7 +6,7 @@ BATCH_IS_ITS_ROWS = """
     SELECT batch_id FROM batches b
     WHERE state NOT IN ('released')
       AND (claimed_wei, payments_count) <>
-          (SELECT coalesce(sum(net_wei), 0), count(*)::integer FROM payments p
+          (SELECT coalesce(sum(convertible_wei), 0), count(*)::integer FROM payments p
            WHERE p.batch_id = b.batch_id)
 """
 SHARES_ARE_WHAT_ARRIVED = """
@@ -18,7 +18,8 @@ SHARES_ARE_WHAT_ARRIVED = """
 SHARES_ARE_PROPORTIONAL = """
     SELECT payment_id FROM payments p JOIN batches b USING (batch_id)
     WHERE b.state = 'distributed'
-      AND abs(share_microusdt * b.claimed_wei - b.received_microusdt * net_wei) >= b.claimed_wei
+      AND abs(share_microusdt * b.claimed_wei - b.received_microusdt * convertible_wei)
+          >= b.claimed_wei
 """
 ARRIVED_IS_WHAT_THE_CHAIN_LOGGED = """
     SELECT swap_id FROM swaps s
@@ -48,7 +49,12 @@ RELEASED_ONLY_WITHOUT_LIVE_TRANSFER = """
     SELECT b.batch_id FROM batches b
     JOIN swaps s ON s.context = 'batch' AND s.owner_id = b.batch_id::text
     JOIN transfers t ON t.swap_id = s.swap_id
-    WHERE b.state = 'released' AND t.state NOT IN ('rejected', 'failed')
+    WHERE b.state = 'released' AND s.state <> 'refunded'
+      AND t.state NOT IN ('rejected', 'failed')
+"""
+REFUNDS_ARE_BOOKED = """
+    SELECT s.swap_id FROM swaps s JOIN batches b ON s.owner_id = b.batch_id::text
+    WHERE s.state = 'refunded' AND (b.state <> 'released' OR s.refunded_units > b.claimed_wei)
 """
 STATES_AGREE = """
     SELECT b.batch_id FROM batches b

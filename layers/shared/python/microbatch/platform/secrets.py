@@ -11,6 +11,7 @@ from microbatch.errors import ConfigurationError, RetryLater
 from microbatch.platform.queues import error_code
 
 MAX_AGE_SECONDS = 300
+NANOSECONDS = 1_000_000_000  # in a second
 SIGNING_KEY_CHARACTERS_MIN = 64
 
 CURRENT = "AWSCURRENT"
@@ -31,6 +32,10 @@ _MISCONFIGURED = frozenset(
 )
 
 
+def _seconds() -> int:
+    return time.monotonic_ns() // NANOSECONDS
+
+
 class Secrets:
     """The secrets a function may read; `ids` by canonical name. Values live `max_age_seconds`."""
 
@@ -38,14 +43,14 @@ class Secrets:
         self,
         client: Any,
         ids: Mapping[str, str],
-        max_age_seconds: float = MAX_AGE_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
+        max_age_seconds: int = MAX_AGE_SECONDS,
+        clock: Callable[[], int] = _seconds,
     ) -> None:
         self._client = client
         self._ids = ids
         self._max_age_seconds = max_age_seconds
         self._clock = clock
-        self._kept: dict[tuple[str, str], tuple[float, str | None]] = {}
+        self._kept: dict[tuple[str, str], tuple[int, str | None]] = {}
 
     def text(self, name: str, fresh: bool = False) -> str:
         """The value without surrounding white space; `fresh` does not take a kept one.

@@ -4,7 +4,7 @@ import json
 import re
 from datetime import datetime
 
-from microbatch.messages import ExchangeStatusObserved, TransferLogsFound
+from microbatch.messages import ExchangeStatusObserved, RefundFound, TransferLogsFound
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import logger
 from microbatch.swap import store
@@ -15,17 +15,25 @@ TX_HASH = re.compile(r"0x[0-9a-f]{64}")
 
 def payout_hash_in(message: ExchangeStatusObserved) -> str | None:
     """The transaction in which a finished exchange paid out, once it names one."""
-    if message.status != "finished" or not message.payout_hash:
-        return None
-    payout_hash = message.payout_hash.lower()
-    if not TX_HASH.fullmatch(payout_hash):
-        logger.error("payout_hash_malformed", swap_id=message.swap_id)
-        return None
-    return payout_hash
+    return _tx_hash(message.payout_hash, message) if message.status == "finished" else None
 
 
-def is_settled(message: TransferLogsFound, confirmations: int) -> bool:
-    """Whether the payout is mined successfully and deep enough to be believed."""
+def refund_hash_in(message: ExchangeStatusObserved) -> str | None:
+    """The transaction in which a refunded exchange paid back, once it names one."""
+    return _tx_hash(message.refund_hash, message) if message.status == "refunded" else None
+
+
+def _tx_hash(text: str, message: ExchangeStatusObserved) -> str | None:
+    if not text:
+        return None
+    if not TX_HASH.fullmatch(text.lower()):
+        logger.error("provider_hash_malformed", swap_id=message.swap_id)
+        return None
+    return text.lower()
+
+
+def is_settled(message: TransferLogsFound | RefundFound, confirmations: int) -> bool:
+    """Whether a transaction to us is mined successfully and deep enough to be believed."""
     depth = message.head_number - message.block_number + 1
     return message.status == "success" and depth >= confirmations
 

@@ -11,6 +11,7 @@ from microbatch.messages import (
     ExchangeStatusRequested,
     HostPayOrder,
     Outgoing,
+    RefundRequested,
     TransferLogsRequested,
 )
 from microbatch.pace import Pace
@@ -100,6 +101,15 @@ def _order(swap: Swap, seconds: int, delay_seconds: int) -> Outgoing:
 
 def _question(swap: Swap, seconds: int, token: str, delay_seconds: int) -> Outgoing:
     assert swap.cn_api_id is not None
+    if swap.payout_hash is None and swap.refund_hash is not None:
+        refund = RefundRequested(
+            timestamp=seconds,
+            swap_id=swap.swap_id,
+            cn_api_id=swap.cn_api_id,
+            to_address=swap.refund_address,
+            tx_hash=swap.refund_hash,
+        )
+        return Outgoing("chain-requests", refund, delay_seconds)
     if swap.payout_hash is None or not token:
         question = ExchangeStatusRequested(
             timestamp=seconds, swap_id=swap.swap_id, cn_api_id=swap.cn_api_id

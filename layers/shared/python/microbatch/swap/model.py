@@ -83,6 +83,7 @@ class Swap:
     provider_status: str | None
     provider_amount_to: Decimal | None
     payout_hash: str | None
+    refund_hash: str | None
     received_units: int | None
 
     @classmethod
@@ -93,6 +94,11 @@ class Swap:
             for name in ("from_amount_units", "received_units")
         }
         return cls(**{**row, **whole})
+
+    @property
+    def pair(self) -> Pair:
+        """What is turned into what."""
+        return Pair(self.from_currency, self.from_network, self.to_currency, self.to_network)
 
     @property
     def from_amount(self) -> Decimal:

@@ -1,31 +1,17 @@
-"""Move a swap along what the exchange and the chain say; its owner follows in the same step."""
+"""What other rooms ask of a swap: request it, pay it, hand its result over, keep it moving."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
-from microbatch.conversion import service as conversion
-from microbatch.errors import IllegalTransition, PermanentFailure
-from microbatch.hostpay import service as hostpay
 from microbatch.market import service as market
-from microbatch.messages import (
-    ExchangeCreated,
-    ExchangeRefused,
-    ExchangeStatusObserved,
-    HostPaymentEnded,
-    Message,
-    Outgoing,
-    RangeObserved,
-    TransferLogsFound,
-)
+from microbatch.messages import Outgoing
 from microbatch.pace import Pace
 from microbatch.platform.database import Transaction
-from microbatch.platform.observability import logger
-from microbatch.swap import arrival, store
+from microbatch.swap import store
 from microbatch.swap.due import asks_again, messages_due
-from microbatch.swap.model import Swap, Terms, accepts, swap_id_of
+from microbatch.swap.model import Swap, Terms, swap_id_of
+from microbatch.swap.moves import locked, move, owner_of
 
 STALE_ROWS_MAX = 200
 
@@ -48,132 +34,8 @@ def id_of(context: str, owner_id: str, generation: int) -> str:
 def request(tx: Transaction, now: datetime, terms: Terms) -> list[Outgoing]:
     """Record what an owner wants to be swapped; the same request again changes nothing."""
     store.insert(tx, terms, now)
-    swap = _locked(tx, terms.swap_id)
+    swap = locked(tx, terms.swap_id)
     return messages_due(swap, now)
-
-
-def take_result(message: Message, tx: Transaction, now: datetime, policy: Policy) -> list[Outgoing]:
-    """One answer from the exchange, the chain or the host payment."""
-    return _TAKERS[type(message)](message, tx, now, policy)
-
-
-def _range(
-    message: RangeObserved, tx: Transaction, now: datetime, policy: Policy
-) -> list[Outgoing]:
-    del now, policy
-    market.take_range(message, tx)
-    return []
-
-
-def _created(
-    message: ExchangeCreated, tx: Transaction, now: datetime, policy: Policy
-) -> list[Outgoing]:
-    """The first exchange that fits is the one we pay; every other is recorded and left alone."""
-    swap = _locked(tx, message.swap_id)
-    if swap.cn_api_id == message.cn_api_id:
-        return messages_due(swap, now) if swap.asked_at is None else []
-    takes_it = swap.state == "requested" and swap.cn_api_id is None
-    refusal = accepts(swap, message, policy.band_percent) if takes_it else None
-    store.insert_exchange(
-        tx,
-        cn_api_id=message.cn_api_id,
-        swap_id=swap.swap_id,
-        payin_address=message.payin_address,
-        is_current=takes_it and refusal is None,
-        now=now,
-    )
-    if not takes_it:
-        logger.warning("exchange_unused", swap_id=swap.swap_id, cn_api_id=message.cn_api_id)
-        return []
-    if refusal is not None:
-        return _end(tx, swap, "failed", refusal, now)
-    store.set_exchange(
-        tx,
-        swap.swap_id,
-        cn_api_id=message.cn_api_id,
-        payin_address=message.payin_address,
-        expected_to_amount=Decimal(message.to_amount),
-    )
-    _move(tx, swap, "created", now)
-    _owner(swap).exchange_created(tx, swap.owner_id, now)
-    return messages_due(_locked(tx, swap.swap_id), now)
-
-
-def _refused(
-    message: ExchangeRefused, tx: Transaction, now: datetime, policy: Policy
-) -> list[Outgoing]:
-    del policy
-    swap = _locked(tx, message.swap_id)
-    if swap.state != "requested":
-        logger.info("refusal_ignored", swap_id=swap.swap_id, state=swap.state)
-        return []
-    return _end(tx, swap, "failed", f"{message.error}: {message.detail}", now)
-
-
-def _host_payment_ended(
-    message: HostPaymentEnded, tx: Transaction, now: datetime, policy: Policy
-) -> list[Outgoing]:
-    del policy
-    swap = _locked(tx, message.swap_id)
-    if swap.state != "created" or swap.cn_api_id != message.cn_api_id:
-        return []
-    return _end(tx, swap, "failed", f"{message.outcome}: {message.detail}", now)
-
-
-def _status(
-    message: ExchangeStatusObserved, tx: Transaction, now: datetime, policy: Policy
-) -> list[Outgoing]:
-    """What the exchange says after we have paid: never money moves by this word alone."""
-    swap = _locked(tx, message.swap_id)
-    if swap.state != "paid" or swap.cn_api_id != message.cn_api_id:
-        return []
-    payout_hash = arrival.payout_hash_in(message)
-    if swap.payout_hash is not None and payout_hash == swap.payout_hash:
-        return asks_again(tx, swap, now, policy)
-    store.set_provider_state(
-        tx,
-        swap.swap_id,
-        status=message.status,
-        amount_to=Decimal(message.amount_to) if message.amount_to else None,
-        payout_hash=payout_hash,
-    )
-    arrival.warn_of_trouble(swap, message)
-    swap = _locked(tx, swap.swap_id)
-    if swap.payout_hash is not None:
-        return messages_due(swap, now, policy.token)
-    return asks_again(tx, swap, now, policy)
-
-
-def _logs(
-    message: TransferLogsFound, tx: Transaction, now: datetime, policy: Policy
-) -> list[Outgoing]:
-    """The USDT that arrived, as the chain says: deep enough, each log used once."""
-    swap = _locked(tx, message.swap_id)
-    if swap.state == "finished":
-        return messages_due(swap, now) if swap.asked_at is None else []
-    if swap.state != "paid" or swap.cn_api_id != message.cn_api_id:
-        return []
-    if not arrival.is_settled(message, policy.confirmations):
-        return asks_again(tx, swap, now, policy)
-    received, problem = arrival.book(tx, swap, message, now)
-    if problem:
-        _move(tx, swap, "parked", now, reason=problem)
-        _owner(swap).park(tx, swap.owner_id, problem, now)
-        return []
-    _move(tx, swap, "finished", now, received_units=received)
-    _owner(swap).finished(tx, swap.owner_id, received, now)
-    logger.info("swap_finished", swap_id=swap.swap_id, received_units=received)
-    return messages_due(_locked(tx, swap.swap_id), now)
-
-
-_TAKERS: dict[type[Message], Callable[[Any, Transaction, datetime, Policy], list[Outgoing]]] = {
-    RangeObserved: _range,
-    ExchangeCreated: _created,
-    ExchangeRefused: _refused,
-    HostPaymentEnded: _host_payment_ended,
-    ExchangeStatusObserved: _status,
-    TransferLogsFound: _logs,
-}
 
 
 # --- what hostpay tells and asks, in its own transaction ------------------------------------------
@@ -193,18 +55,27 @@ def payable_by_id(tx: Transaction, swap_id: str, cn_api_id: str) -> Swap | None:
     return swap
 
 
+def refuses(tx: Transaction, swap_id: str, now: datetime, max_age_seconds: int) -> str | None:
+    """Why the exchange would not take this swap's amount any more, as far as we know; or None."""
+    swap = locked(tx, swap_id)
+    seen = market.fresh(tx, [swap.pair.minimum], now, max_age_seconds).get(swap.pair.minimum)
+    if seen is not None and seen.value is not None and swap.from_amount < seen.value:
+        return f"minimum_raised_to_{seen.value.normalize():f}"
+    return None
+
+
 def pay_ordered(tx: Transaction, swap: Swap, now: datetime) -> None:
     """The swap's host payment is reserved."""
-    _owner(swap).pay_ordered(tx, swap.owner_id, now)
+    owner_of(swap).pay_ordered(tx, swap.owner_id, now)
 
 
 def paid(tx: Transaction, swap_id: str, now: datetime) -> list[Outgoing]:
     """The swap's host payment is confirmed on chain; its exchange is watched from now on."""
-    swap = _locked(tx, swap_id)
+    swap = locked(tx, swap_id)
     if swap.state == "created":
-        _move(tx, swap, "paid", now)
-        _owner(swap).paid(tx, swap.owner_id, now)
-        return messages_due(_locked(tx, swap_id), now)
+        move(tx, swap, "paid", now)
+        owner_of(swap).paid(tx, swap.owner_id, now)
+        return messages_due(locked(tx, swap_id), now)
     if swap.state == "paid" and swap.asked_at is None:
         return messages_due(swap, now)
     return []
@@ -231,51 +102,3 @@ def result_of(
     if swap is None or swap.state != "finished":
         return []
     return asks_again(tx, swap, now, policy)
-
-
-# --- in here --------------------------------------------------------------------------------------
-
-
-def _locked(tx: Transaction, swap_id: str) -> Swap:
-    swap = store.lock(tx, swap_id)
-    if swap is None:
-        raise PermanentFailure(f"swap {swap_id!r} is not known")
-    return swap
-
-
-def _owner(swap: Swap) -> Any:
-    """The service of the room that asked for this swap (payouts come with their own room)."""
-    if swap.context != "batch":
-        raise PermanentFailure(f"no room owns swaps of context {swap.context}")
-    return conversion
-
-
-def _move(
-    tx: Transaction,
-    swap: Swap,
-    state_to: str,
-    now: datetime,
-    *,
-    reason: str | None = None,
-    received_units: int | None = None,
-) -> None:
-    if not store.move(
-        tx,
-        swap.swap_id,
-        state_from=swap.state,
-        state_to=state_to,
-        now=now,
-        reason=reason,
-        received_units=received_units,
-    ):
-        raise IllegalTransition(f"swap {swap.swap_id} is not {swap.state} any more")
-
-
-def _end(tx: Transaction, swap: Swap, state_to: str, reason: str, now: datetime) -> list[Outgoing]:
-    """End an unpaid swap and hand it back, only if none of our bytes can pay it any more."""
-    if not hostpay.withdraw(tx, swap.swap_id, reason, now):
-        raise IllegalTransition(f"swap {swap.swap_id} has a signed transfer, it cannot be ended")
-    _move(tx, swap, state_to, now, reason=reason)
-    _owner(swap).release(tx, swap.owner_id, reason, now)
-    logger.warning("swap_ended", swap_id=swap.swap_id, state=state_to, reason=reason)
-    return []

@@ -10,7 +10,7 @@ from microbatch.swap.model import Swap, Terms
 COLUMNS = """swap_id, context, owner_id, generation, state, state_since, asked_at, from_currency,
     from_network, from_amount_units, value_usd, to_currency, to_network, payout_address,
     refund_address, cn_api_id, payin_address, provider_status, provider_amount_to, payout_hash,
-    received_units"""
+    refund_hash, received_units"""
 
 
 def insert(tx: Transaction, terms: Terms, now: datetime) -> bool:
@@ -74,6 +74,7 @@ def move(
     now: datetime,
     reason: str | None = None,
     received_units: int | None = None,
+    refunded_units: int | None = None,
 ) -> bool:
     """Move a swap from one state to another; False when it is not there (any more)."""
     return bool(
@@ -81,7 +82,8 @@ def move(
             """
             UPDATE swaps SET state = %(state_to)s, state_since = %(now)s, asked_at = NULL,
                 reason = coalesce(%(reason)s, reason),
-                received_units = coalesce(%(received_units)s, received_units)
+                received_units = coalesce(%(received_units)s, received_units),
+                refunded_units = coalesce(%(refunded_units)s, refunded_units)
             WHERE swap_id = %(swap_id)s AND state = %(state_from)s
             """,
             swap_id=swap_id,
@@ -90,6 +92,7 @@ def move(
             now=now,
             reason=reason,
             received_units=received_units,
+            refunded_units=refunded_units,
         )
     )
 
@@ -146,16 +149,19 @@ def set_provider_state(
     status: str,
     amount_to: Decimal | None,
     payout_hash: str | None,
+    refund_hash: str | None,
 ) -> None:
     """Note what the provider says of the swap's exchange."""
     tx.execute(
         "UPDATE swaps SET provider_status = %(status)s,"
         " provider_amount_to = coalesce(%(amount_to)s, provider_amount_to),"
-        " payout_hash = coalesce(%(payout_hash)s, payout_hash) WHERE swap_id = %(swap_id)s",
+        " payout_hash = coalesce(%(payout_hash)s, payout_hash),"
+        " refund_hash = coalesce(%(refund_hash)s, refund_hash) WHERE swap_id = %(swap_id)s",
         swap_id=swap_id,
         status=status,
         amount_to=amount_to,
         payout_hash=payout_hash,
+        refund_hash=refund_hash,
     )
 
 

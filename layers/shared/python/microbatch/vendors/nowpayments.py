@@ -10,11 +10,11 @@ import hmac
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from microbatch.codec import BYTES_MAX, STR_MAX_BYTES
 from microbatch.errors import ConfigurationError, InvalidInput, InvalidToken
+from microbatch.vendors.notification import Notification
 from microbatch.vendors.wire import NUMBER, Number, cut, decimal_text, read_json
 
 SIGNATURE = re.compile(r"[0-9a-f]{128}")
@@ -22,26 +22,6 @@ PAYMENT_ID = re.compile(r"[0-9A-Za-z_-]+")
 SOURCE = "nowpayments"
 
 Fields = dict[str, object]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notification:
-    """A notification, normalised; its fields are those of messages.PaymentReceived."""
-
-    timestamp: int
-    source: str
-    payment_id: str
-    client_id: str
-    received_amount: str  # decimal text, every digit kept; "" when unknown
-    received_currency: str
-    received_network: str
-    invoice_usd: str
-    parent_payment_id: str
-    order_id: str
-    payment_status: str
-    paid_at: str
-    problem: str
-    body: bytes
 
 
 def verify(raw_body: bytes, signature: str, secrets: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from microbatch.wiring.environment import mapping_of, setting, whole_number
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
+    from microbatch.platform.bus import EventBus
     from microbatch.platform.database import Database
     from microbatch.platform.queues import Queues
     from microbatch.platform.retry import QueueAddress, RetryingProcessor, RetryPolicy
@@ -112,6 +113,14 @@ def changenow() -> "ChangeNow":
     from microbatch.vendors.changenow import ChangeNow  # noqa: PLC0415
 
     return ChangeNow(setting("CHANGENOW_URL"), secrets().text("CHANGENOW_API_KEY"))
+
+
+@cache
+def event_bus() -> "EventBus":
+    """The bus that business events go to."""
+    from microbatch.platform.bus import EventBus  # noqa: PLC0415
+
+    return EventBus(aws_client("events"), setting("EVENT_BUS_NAME"))
 
 
 @cache

@@ -82,6 +82,7 @@ def hostpay_policy() -> "HostpayPolicy":
     return Policy(
         pace=pace(),
         confirmations=whole_number("CONFIRMATIONS"),
+        observation_max_age_seconds=whole_number("OBSERVATION_MAX_AGE_SECONDS"),
         limits=Limits(
             chain_id=whole_number("CHAIN_ID"),
             wallet=address("HOST_WALLET_ADDRESS"),

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from microbatch import messages
 from microbatch.errors import InvalidToken, RetryLater
-from microbatch.messages import QUEUES, Outgoing
+from microbatch.messages import QUEUES, Announcement, Outgoing
 from microbatch.wiring.parts import checked, database, queue_name, queues, secrets
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-    from microbatch.intake.inbound import Answer
+    from microbatch.intake.inbound import Receiver
 
 
 def utc_now() -> datetime:
@@ -51,6 +51,16 @@ def send(outgoing: list[Outgoing]) -> None:
             for each in outgoing
         ]
     )
+    _note_told([each.announces for each in outgoing if each.announces])
+
+
+def _note_told(told: list[Announcement]) -> None:
+    """What is not noted, because we end here, is told again by the reconciler."""
+    if not told:
+        return
+    from microbatch.conversion.service import note_told  # noqa: PLC0415 - ledger functions only
+
+    transact(note_told, told)
 
 
 def transact(act: Callable[..., Any], *arguments: Any) -> Any:
@@ -75,14 +85,14 @@ def ask(
     send(act(message, outside(), utc_now()))
 
 
-def webhook(event: Mapping[str, Any], header: str, receive: Callable[..., "Answer"]) -> Any:
+def webhook(event: Mapping[str, Any], routes: Mapping[str, tuple[str, "Receiver"]]) -> Any:
     """An edge stage: verify and read the raw body, queue, and only then answer."""
     checked()
+    secret_name, receive = routes[event["routeKey"]]
     body = event.get("body") or ""
     raw_body = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
-    signature = (event.get("headers") or {}).get(header, "")
-    secret = secrets().text("NOWPAYMENTS_IPN_SECRET")
-    answer = receive(raw_body, signature, [secret], utc_now())
+    headers = event.get("headers") or {}
+    answer = receive(raw_body, headers, secrets().text(secret_name), utc_now())
     try:
         send(answer.outgoing)
     except RetryLater:

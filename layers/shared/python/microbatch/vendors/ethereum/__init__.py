@@ -3,17 +3,18 @@
 web3 and its kin are imported where they are used: a ledger function must not pay for them.
 """
 
-from microbatch.vendors.ethereum.broadcast import BroadcastOutcome, classify_broadcast_error
-from microbatch.vendors.ethereum.feed import Price
-from microbatch.vendors.ethereum.fees import Fees
-from microbatch.vendors.ethereum.node import (
+from microbatch.vendors.ethereum.answers import (
     Broadcast,
-    Node,
     Observation,
     Preflight,
     Receipt,
     TransferLogs,
+    ValueReceived,
 )
+from microbatch.vendors.ethereum.broadcast import BroadcastOutcome, classify_broadcast_error
+from microbatch.vendors.ethereum.feed import Price
+from microbatch.vendors.ethereum.fees import Fees
+from microbatch.vendors.ethereum.node import Node
 from microbatch.vendors.ethereum.receipts import TokenTransfer
 from microbatch.vendors.ethereum.signing import (
     Signed,
@@ -35,6 +36,7 @@ __all__ = [
     "Signed",
     "TokenTransfer",
     "TransferLogs",
+    "ValueReceived",
     "address_of",
     "classify_broadcast_error",
     "erc20_transfer_data",

@@ -4,19 +4,25 @@ What the node does not know stays unknown: only a null receipt is "absent", and 
 nothing about the transaction.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import requests
 
 from microbatch.errors import InvalidInput, RetryLater
+from microbatch.vendors.ethereum.answers import (
+    Broadcast,
+    Observation,
+    Preflight,
+    Receipt,
+    TransferLogs,
+    ValueReceived,
+)
 from microbatch.vendors.ethereum.broadcast import BroadcastOutcome, classify_broadcast_error
-from microbatch.vendors.ethereum.feed import Price, usable_price
-from microbatch.vendors.ethereum.fees import Fees, fees_now
+from microbatch.vendors.ethereum.feed import usable_price
+from microbatch.vendors.ethereum.fees import fees_now
 from microbatch.vendors.ethereum.receipts import (
     GET_RECEIPT,
-    TokenTransfer,
     receipt_quantity,
     receipt_status,
     transfers_in,
@@ -36,66 +42,6 @@ from microbatch.vendors.wire import ETHEREUM_ADDRESS, cut
 BALANCE_OF = "0x70a08231"
 UNKNOWN_BLOCK_CODE = -39001
 PROBLEM_MAX_BYTES = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preflight:
-    """All that a signature depends on; gas_estimate 0 when `problem` says why there is none."""
-
-    chain_id: int
-    fees: Fees
-    balance_wei: int
-    token_balance_units: int | None
-    latest_nonce: int
-    pending_nonce: int
-    finalized_nonce: int
-    gas_estimate: int
-    problem: str
-
-
-@dataclass(frozen=True, slots=True)
-class Broadcast:
-    """What the node said to the bytes, and in which words."""
-
-    outcome: BroadcastOutcome
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """What the node knows of a transaction: "success", "reverted" or "absent"."""
-
-    status: str
-    head_number: int
-    latest_nonce: int
-    finalized_nonce: int
-    block_number: int = 0
-    block_hash: str = ""
-    canonical_hash: str = ""
-    gas_used: int = 0
-    effective_gas_price_wei: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransferLogs:
-    """The token transfers to us in one transaction; status as in Receipt."""
-
-    status: str
-    head_number: int
-    block_number: int = 0
-    block_hash: str = ""
-    transfers: tuple[TokenTransfer, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """Head, fees, the wallet's balances and ETH/USD."""
-
-    chain_id: int
-    fees: Fees
-    balance_wei: int
-    token_balance_units: int
-    price: Price
 
 
 class Node:
@@ -198,6 +144,30 @@ class Node:
             block_number=block_number,
             block_hash=block_hash(GET_RECEIPT, found.get("blockHash")),
             transfers=transfers_in(found, token, to_address),
+        )
+
+    def value_received(self, *, tx_hash: str, to_address: str) -> ValueReceived:
+        """The ETH that one transaction itself carried to an address. Raises RetryLater.
+
+        What a contract passed on inside the transaction is not seen: amount_wei is then 0.
+        """
+        to_address = _address("to_address", to_address)
+        found = self._receipt(tx_hash)
+        head_number = self._quantity("eth_blockNumber")
+        if found is None:
+            return ValueReceived(status="absent", head_number=head_number)
+        block_number = receipt_quantity(found, "blockNumber")
+        method = "eth_getTransactionByHash"
+        sent = self._rpc.call(method, tx_hash.lower())
+        if not isinstance(sent, dict):
+            raise malformed(method)
+        to_us = str(sent.get("to") or "").lower() == to_address
+        return ValueReceived(
+            status=receipt_status(found),
+            head_number=max(head_number, block_number),
+            block_number=block_number,
+            block_hash=block_hash(GET_RECEIPT, found.get("blockHash")),
+            amount_wei=quantity(method, sent.get("value")) if to_us else 0,
         )
 
     def observe(self, *, wallet: str, token: str, price_feed: str, now: datetime) -> Observation:

@@ -1,0 +1,21 @@
+"""Put one business event on the event bus."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from microbatch import wiring
+from microbatch.operations.outbound import publish
+from microbatch.platform.observability import logger, metrics
+
+
+def record_handler(record: SQSRecord) -> None:
+    wiring.ask(record, publish, wiring.event_bus)
+
+
+@metrics.log_metrics(capture_cold_start_metric=True)
+@logger.inject_lambda_context
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
+    return process_partial_response(event, record_handler, wiring.processor(), context)

@@ -1,0 +1,207 @@
+"""What must hold before a transfer is signed: every verdict, every boundary on both sides."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from microbatch.hostpay.model import (
+    WINDOW,
+    Fees,
+    Limits,
+    Ruling,
+    Transfer,
+    Verdict,
+    WalletState,
+    clearance,
+    fees_for,
+    readiness,
+)
+from microbatch.money import Wei
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+GWEI = 10**9
+MILLI_ETH = 10**15
+WALLET = "0x2c7536E3605D9C16a7a3D7b1898e529396a65c23"
+PAYEE = "0x52908400098527886E0F7030069857D2E4169EE7"
+TOKEN = "0xdAC17F958D2ee523a2206206994597C13D831ec7"
+LIMITS = Limits(
+    chain_id=1,
+    wallet=WALLET,
+    approval_max_age_seconds=600,
+    preflight_max_age_seconds=60,
+    transfer_max_wei=Wei(500 * MILLI_ETH),
+    daily_max_wei=Wei(2000 * MILLI_ETH),
+    fee_per_gas_ceiling_wei=Wei(300 * GWEI),
+    gas_limit_ceiling=200_000,
+    gas_reserve_wei=Wei(5 * MILLI_ETH),
+)
+STATE = WalletState(
+    next_nonce=7, status="active", in_flight=0, in_flight_cost_wei=0, signed_today_wei=0
+)
+TRANSFER = Transfer(
+    **{
+        **dict.fromkeys(Transfer.__slots__),
+        "unique_id": "H4G9ORQ1DLTHAQ04",
+        "context": "batch",
+        "kind": "exchange",
+        "swap_id": "H4G9ORQ1DLTHAQ04",
+        "cn_api_id": "ccb079fe70f827",
+        "wallet": WALLET,
+        "chain_id": 1,
+        "currency": "eth",
+        "network": "eth",
+        "to_address": PAYEE,
+        "amount_units": 100 * MILLI_ETH,
+        "state": "approved",
+        "state_since": NOW,
+        "approved_at": NOW - timedelta(seconds=30),
+        "preflight_at": NOW - timedelta(seconds=5),
+        "preflight_chain_id": 1,
+        "preflight_balance_wei": 1000 * MILLI_ETH,
+        "preflight_latest_nonce": 7,
+        "preflight_pending_nonce": 7,
+        "preflight_finalized_nonce": 7,
+        "preflight_base_fee_wei": 10 * GWEI,
+        "preflight_tip_wei": 2 * GWEI,
+        "preflight_gas": 21_000,
+        "preflight_problem": "",
+    }
+)
+COST = 21_000 * 22 * GWEI
+MICRO = timedelta(microseconds=1)
+
+
+def ago(seconds: int) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+READINESS: list[tuple[Verdict, str, dict[str, Any]]] = [
+    (Verdict.SIGN, "", {}),
+    (Verdict.SIGN, "", {"approved_at": ago(600)}),
+    (Verdict.ASK_EXCHANGE, "approval_too_old", {"approved_at": ago(600) - MICRO}),
+    (Verdict.SIGN, "", {"preflight_at": ago(60)}),
+    (Verdict.LOOK, "no_fresh_preflight", {"preflight_at": ago(60) - MICRO}),
+    (Verdict.LOOK, "no_fresh_preflight", {"preflight_at": None}),
+    (Verdict.ASK_EXCHANGE, "approval_too_old", {"approved_at": ago(601), "preflight_at": None}),
+    (Verdict.PARK, "wallet_is_not_the_configured_one", {"wallet": PAYEE}),
+    (Verdict.PARK, "wallet_is_not_the_configured_one", {"chain_id": 5}),
+    (Verdict.WAIT, "node_of_another_chain", {"preflight_chain_id": 5}),
+    (Verdict.WAIT, "node_of_another_chain", {"preflight_chain_id": None}),
+    (Verdict.PARK, "receiver_reverts", {"preflight_problem": "reverted: no"}),
+    (Verdict.WAIT, "insufficient_funds", {"preflight_problem": "insufficient_funds"}),
+    (Verdict.WAIT, "wallet_has_code", {"preflight_problem": "wallet_has_code"}),
+    (Verdict.SIGN, "", {"preflight_problem": None}),
+    (Verdict.SIGN, "", {"amount_units": 500 * MILLI_ETH}),
+    (Verdict.PARK, "above_transfer_limit", {"amount_units": 500 * MILLI_ETH + 1}),
+]
+
+
+@pytest.mark.parametrize(("verdict", "reason", "changed"), READINESS)
+def test_a_transfer_goes_to_the_wallets_lock_or_says_why_not(
+    verdict: Verdict, reason: str, changed: dict[str, Any]
+) -> None:
+    assert readiness(replace(TRANSFER, **changed), LIMITS, NOW) == Ruling(verdict, reason)
+
+
+TO_TOKEN = {
+    "token": TOKEN,
+    "currency": "usdt",
+    "amount_units": 5_000_000,
+    "preflight_token_units": 5_000_000,
+    "preflight_gas": 60_000,
+}
+TOKEN_COST = 72_000 * 22 * GWEI
+RESERVE = 5 * MILLI_ETH
+NEEDED = 100 * MILLI_ETH + COST + RESERVE
+CLEARANCE: list[tuple[Verdict, str, dict[str, Any], dict[str, Any]]] = [
+    (Verdict.SIGN, "", {}, {}),
+    (Verdict.WAIT, "wallet_frozen", {}, {"status": "frozen"}),
+    (Verdict.SIGN, "", {}, {"next_nonce": 9}),
+    (Verdict.FREEZE, "chain has nonce 8, we gave out 7", {"preflight_latest_nonce": 8}, {}),
+    (Verdict.FREEZE, "chain has nonce 9, we gave out 7", {"preflight_pending_nonce": 9}, {}),
+    (Verdict.WAIT, "wallet_frozen", {"preflight_latest_nonce": 8}, {"status": "frozen"}),
+    (Verdict.SIGN, "", {}, {"in_flight": WINDOW - 1}),
+    (Verdict.WAIT, "window_full", {}, {"in_flight": WINDOW}),
+    (Verdict.SIGN, "", {"preflight_base_fee_wei": 149 * GWEI}, {}),
+    (Verdict.WAIT, "gas_price_above_ceiling", {"preflight_base_fee_wei": 149 * GWEI + 1}, {}),
+    (Verdict.WAIT, "gas_price_above_ceiling", {"preflight_tip_wei": 280 * GWEI + 1}, {}),
+    (Verdict.SIGN, "", {"preflight_gas": 166_667}, {}),
+    (Verdict.PARK, "gas_limit_above_ceiling", {"preflight_gas": 166_668}, {}),
+    (Verdict.SIGN, "", {}, {"signed_today_wei": 1900 * MILLI_ETH}),
+    (Verdict.WAIT, "daily_limit_reached", {}, {"signed_today_wei": 1900 * MILLI_ETH + 1}),
+    (Verdict.SIGN, "", {"preflight_balance_wei": NEEDED}, {}),
+    (Verdict.WAIT, "short_of_funds", {"preflight_balance_wei": NEEDED - 1}, {}),
+    (Verdict.SIGN, "", {"preflight_balance_wei": NEEDED + 3}, {"in_flight_cost_wei": 3}),
+    (Verdict.WAIT, "short_of_funds", {"preflight_balance_wei": NEEDED + 2},
+     {"in_flight_cost_wei": 3}),
+    (Verdict.SIGN, "", TO_TOKEN, {}),
+    (Verdict.SIGN, "", TO_TOKEN, {"signed_today_wei": 2000 * MILLI_ETH}),
+    (Verdict.WAIT, "short_of_token", {**TO_TOKEN, "preflight_token_units": 4_999_999}, {}),
+    (Verdict.WAIT, "short_of_token", {**TO_TOKEN, "preflight_token_units": None}, {}),
+    (Verdict.SIGN, "", {**TO_TOKEN, "preflight_balance_wei": TOKEN_COST + RESERVE}, {}),
+    (Verdict.WAIT, "short_of_funds",
+     {**TO_TOKEN, "preflight_balance_wei": TOKEN_COST + RESERVE - 1}, {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("verdict", "reason", "transfer", "wallet"), CLEARANCE)
+def test_the_next_nonce_goes_to_a_transfer_or_it_is_said_why_not(
+    verdict: Verdict, reason: str, transfer: dict[str, Any], wallet: dict[str, Any]
+) -> None:
+    ruling = clearance(replace(TRANSFER, **transfer), replace(STATE, **wallet), LIMITS)
+
+    assert ruling == Ruling(verdict, reason)
+
+
+def test_every_verdict_has_been_seen() -> None:
+    seen = {case[0] for case in READINESS} | {case[0] for case in CLEARANCE}
+
+    assert seen == set(Verdict)
+
+
+@pytest.mark.parametrize(
+    ("gas", "base_fee_wei", "tip_wei", "expected"),
+    [
+        (21_000, 10 * GWEI, 2 * GWEI, Fees(21_000, 22 * GWEI, 2 * GWEI)),
+        (21_001, 10 * GWEI, 2 * GWEI, Fees(25_201, 22 * GWEI, 2 * GWEI)),
+        (60_000, 1, 0, Fees(72_000, 2, 0)),
+        (21_000, 0, 1_000_000, Fees(21_000, 1_000_000, 1_000_000)),
+        (21_000, 0, 0, Fees(21_000, 1, 0)),
+    ],
+)
+def test_fees_outlast_five_full_blocks(
+    gas: int, base_fee_wei: int, tip_wei: int, expected: Fees
+) -> None:
+    seen = replace(
+        TRANSFER,
+        preflight_gas=gas,
+        preflight_base_fee_wei=base_fee_wei,
+        preflight_tip_wei=tip_wei,
+    )
+    after_five_blocks = base_fee_wei * 1125**5 // 1000**5 + tip_wei
+
+    assert fees_for(seen) == expected
+    assert after_five_blocks <= expected.max_fee_per_gas_wei
+    assert expected.max_priority_fee_per_gas_wei <= expected.max_fee_per_gas_wei
+    assert expected.cost_wei == expected.gas_limit * expected.max_fee_per_gas_wei
+
+
+def test_a_token_transfer_carries_no_ether() -> None:
+    transfer = replace(TRANSFER, **TO_TOKEN)
+
+    assert TRANSFER.value_wei == 100 * MILLI_ETH
+    assert transfer.value_wei == 0
+    assert (TRANSFER.amount, transfer.amount) == (Decimal("0.1"), Decimal(5))
+
+
+def test_a_row_has_whole_numbers() -> None:
+    row = {name: getattr(TRANSFER, name) for name in Transfer.__slots__}
+    read = Transfer.from_row(
+        {**row, "amount_units": Decimal(7), "preflight_balance_wei": Decimal(8)}
+    )
+
+    assert read == replace(TRANSFER, amount_units=7, preflight_balance_wei=8)
+    assert (type(read.amount_units), type(read.preflight_balance_wei)) == (int, int)

@@ -1,0 +1,146 @@
+"""What becomes of a payment notification: a credit, or a row for a person."""
+
+from dataclasses import fields, replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from microbatch.intake.model import Client, Credit, Hold, HoldReason, Notice, Policy, judge
+from microbatch.money import Wei
+
+ETH = 10**18
+POLICY = Policy(Decimal(3), Wei(10 * ETH), 1800)
+CLIENT = Client("-1003296084379", "threshold", False)
+NOTICE = Notice(
+    payment_id="4938475683",
+    source="nowpayments",
+    client_id="-1003296084379",
+    received_amount="0.01",
+    received_currency="eth",
+    received_network="eth",
+    invoice_usd="30",
+    parent_payment_id="",
+    order_id="PGP-1|-1003296084379",
+    payment_status="finished",
+    paid_at="2026-11-22T12:00:00+00:00",
+    problem="",
+    body=b"{}",
+)
+
+
+def judged(
+    client: Client | None = CLIENT, eth_usd: Decimal | None = Decimal(2000), **changed: Any
+) -> Credit | Hold:
+    return judge(replace(NOTICE, **changed), client, eth_usd, POLICY)
+
+
+def test_a_payment_is_credited_net_of_its_fee() -> None:
+    assert judged() == Credit(
+        state="pending",
+        received_wei=Wei(ETH // 100),
+        fee_percent=Decimal(3),
+        fee_wei=Wei(3 * ETH // 10_000),
+        net_wei=Wei(97 * ETH // 10_000),
+        invoice_usd=Decimal("30.000000"),
+        net_usd=Decimal("19.400000"),
+        net_usd_from="observation",
+    )
+
+
+def test_an_instant_clients_payment_waits_in_a_state_of_its_own() -> None:
+    credit = judged(Client("7", "instant", False))
+
+    assert isinstance(credit, Credit)
+    assert credit.state == "waiting_instant"
+
+
+PAUSED = replace(CLIENT, paused=True)
+HELD: list[tuple[HoldReason, Client | None, dict[str, str]]] = [
+    (HoldReason.MALFORMED, CLIENT, {"problem": "body is not JSON"}),
+    (HoldReason.UNKNOWN_CLIENT, None, {}),
+    (HoldReason.CLIENT_PAUSED, PAUSED, {}),
+    (HoldReason.REDEPOSIT, CLIENT, {"parent_payment_id": "4938475682"}),
+    (HoldReason.WRONG_ASSET, CLIENT, {"received_currency": "usdt"}),
+    (HoldReason.WRONG_ASSET, CLIENT, {"received_currency": "ETH"}),
+    (HoldReason.WRONG_ASSET, CLIENT, {"received_network": "bsc"}),
+    (HoldReason.WRONG_ASSET, CLIENT, {"received_network": ""}),
+    (HoldReason.WRONG_ASSET, CLIENT, {"received_currency": ""}),
+    (HoldReason.AMOUNT_UNKNOWN, CLIENT, {"received_amount": ""}),
+    (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"received_amount": "0"}),
+    (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"received_amount": "-0.01"}),
+    (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"received_amount": "NaN"}),
+    (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"received_amount": "Infinity"}),
+    (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"received_amount": "a lot"}),
+    (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"received_amount": "1e61"}),
+    (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"received_amount": "0.0000000000000000001"}),
+    (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"received_amount": "10.000000000000000001"}),
+    (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"invoice_usd": "-1"}),
+    (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"invoice_usd": "NaN"}),
+    (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"invoice_usd": "1e12"}),
+    (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"invoice_usd": "thirty"}),
+]
+
+
+@pytest.mark.parametrize(("reason", "client", "changed"), HELD)
+def test_what_is_odd_is_held_and_says_why(
+    reason: HoldReason, client: Client | None, changed: dict[str, str]
+) -> None:
+    hold = judged(client, **changed)
+
+    assert isinstance(hold, Hold)
+    assert hold.reason is reason
+    assert hold.detail
+
+
+def test_every_reason_but_conflict_has_been_seen() -> None:
+    # a conflict is between two notifications: the service sees it, no single one shows it
+    assert {reason for reason, _, _ in HELD} == set(HoldReason) - {HoldReason.CONFLICT}
+
+
+@pytest.mark.parametrize("amount", ["0.000000000000000001", "10"])
+def test_the_least_and_the_most_are_credited(amount: str) -> None:
+    credit = judged(received_amount=amount)
+
+    assert isinstance(credit, Credit)
+    assert credit.fee_wei + credit.net_wei == credit.received_wei > 0
+
+
+@pytest.mark.parametrize(
+    ("eth_usd", "invoice_usd", "net_usd", "net_usd_from"),
+    [
+        (Decimal("2000"), "30", Decimal("19.4"), "observation"),
+        (Decimal("2000"), "", Decimal("19.4"), "observation"),
+        (None, "30", Decimal("29.1"), "invoice"),
+        (None, "999999999999.99", Decimal("969999999999.9903"), "invoice"),
+        (None, "", None, "nothing"),
+    ],
+)
+def test_a_payment_is_valued_by_observation_else_by_invoice_less_the_fee(
+    eth_usd: Decimal | None, invoice_usd: str, net_usd: Decimal | None, net_usd_from: str
+) -> None:
+    credit = judged(eth_usd=eth_usd, invoice_usd=invoice_usd)
+
+    assert isinstance(credit, Credit)
+    assert (credit.net_usd, credit.net_usd_from) == (net_usd, net_usd_from)
+    assert credit.net_wei == 97 * ETH // 10_000  # whatever it is said to be worth
+
+
+# an observation that differs is still the same payment
+ONLY_TOLD = {"paid_at", "invoice_usd", "problem", "body"}
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Notice)])
+def test_two_notifications_are_one_payment_unless_their_particulars_differ(name: str) -> None:
+    value: Any = b"[]" if name == "body" else "another"
+
+    same = replace(NOTICE, **{name: value}).fingerprint == NOTICE.fingerprint
+
+    assert same == (name in ONLY_TOLD)
+
+
+def test_fields_that_run_together_are_another_payment() -> None:
+    one = replace(NOTICE, payment_id="12", client_id="3")
+    other = replace(NOTICE, payment_id="1", client_id="23")
+
+    assert one.fingerprint != other.fingerprint
