@@ -67,6 +67,7 @@ class Settings:
     batch_max_payments: int = 100_000
     batch_max_wei: int = 50 * WEI_PER_ETH
     payment_max_wei: int = 10 * WEI_PER_ETH
+    payment_max_times_invoice: int = 5
     sanity_band_percent: int = 25
     provider_minimum_margin_percent: int = 5
 

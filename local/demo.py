@@ -186,7 +186,7 @@ def report(demo: Demo, findings: list[verdict.Finding], folder: Path, seconds: f
 
 def _print_table(payments: list[dict[str, Any]]) -> None:
     print(
-        f"  {'payment':<11}{'received ETH':>14}{'fee ETH':>16}{'net ETH':>16}{'share USDT':>12}"
+        f"  {'payment':<11}{'received ETH':>14}{'fee ETH':>16}{'net ETH':>16}{'share USDT':>17}"
         "  batch     transaction"
     )
     for row in payments:
@@ -197,7 +197,7 @@ def _print_table(payments: list[dict[str, Any]]) -> None:
         share = row["share_microusdt"]
         usdt = text_from_units(int(share), USDT_DECIMALS) if share else row["state"]
         print(
-            f"  {row['payment_id']:<11}{eth[0]:>14}{eth[1]:>16}{eth[2]:>16}{usdt:>12}"
+            f"  {row['payment_id']:<11}{eth[0]:>14}{eth[1]:>16}{eth[2]:>16}{usdt:>17}"
             f"  {(row['batch_id'] or '–')[:8]:<8}  {(row['tx_hash'] or '–')[:18]}"
         )
 

@@ -4,6 +4,7 @@ import json
 import secrets
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -65,6 +66,7 @@ class Stack:
             "NOWPAYMENTS_IPN_SECRET": secrets.token_urlsafe(32),
             "CHANGENOW_API_KEY": secrets.token_hex(32),
             "HOST_WALLET_PRIVATE_KEY": HOST_WALLET_KEY,
+            "PAYMENTS_WEBHOOK_SECRET": f"whsec_{b64encode(secrets.token_bytes(32)).decode()}",
         }
 
     def start(self) -> Self:

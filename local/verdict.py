@@ -118,7 +118,7 @@ def _transaction(customer: Customer, before: WalletOnChain) -> list[Finding]:
     nonces = ", ".join(str(row["nonce"]) for row in transfers)
     findings = [
         Finding("transactions of the wallet on chain", "1", str(after.nonce - before.nonce)),
-        Finding("nonces given out", str(before.nonce), nonces),
+        Finding("the nonce it has (the wallet's next before)", str(before.nonce), nonces),
     ]
     outflow_wei = 0
     for row in transfers:

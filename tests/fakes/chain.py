@@ -13,6 +13,7 @@ from microbatch.vendors.ethereum.answers import (
     Preflight,
     Receipt,
     TransferLogs,
+    ValueReceived,
 )
 from microbatch.vendors.ethereum.broadcast import BroadcastOutcome
 from microbatch.vendors.ethereum.feed import Price
@@ -44,6 +45,7 @@ class FakeChain:
     pool: list[Transaction] = field(default_factory=list)
     mined: dict[str, tuple[Transaction, int]] = field(default_factory=dict)
     token_transfers: dict[str, tuple[int, tuple[TokenTransfer, ...]]] = field(default_factory=dict)
+    refunds: dict[str, tuple[int, str, int]] = field(default_factory=dict)
     head: int = 100
     offered: list[bytes] = field(default_factory=list)
     reverting: set[str] = field(default_factory=set)
@@ -79,6 +81,12 @@ class FakeChain:
                 for index, units in enumerate(amounts_units)
             ),
         )
+
+    def refund(self, tx_hash: str, to: str, wei: int) -> None:
+        """A transaction that carries ETH to an address."""
+        self.head += 1
+        self.refunds[tx_hash] = (self.head, to, wei)
+        self._move(to, wei)
 
     def received_wei(self, address: str) -> int:
         """What mined transactions paid to an address."""
@@ -159,6 +167,18 @@ class FakeChain:
             block_number=number,
             block_hash=f"0x{number:064x}",
             transfers=transfers,
+        )
+
+    def value_received(self, *, tx_hash: str, to_address: str) -> ValueReceived:
+        if tx_hash not in self.refunds:
+            return ValueReceived(status="absent", head_number=self.head)
+        number, to, wei = self.refunds[tx_hash]
+        return ValueReceived(
+            status="success",
+            head_number=self.head,
+            block_number=number,
+            block_hash=f"0x{number:064x}",
+            amount_wei=wei if to.lower() == to_address.lower() else 0,
         )
 
     def observe(self, *, wallet: str, token: str, price_feed: str, now: datetime) -> Observation:

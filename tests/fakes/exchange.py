@@ -20,7 +20,9 @@ class FakeExchange:
     minimum: str = "0.001"
     refusal: ExchangeError | None = None
     exchanges: dict[str, ExchangeStatus] = field(default_factory=dict)
-    statuses: dict[str, str] = field(default_factory=dict)  # forced by a test
+    forced: dict[str, dict[str, str]] = field(default_factory=dict)  # fields, by a test
+    only_after_deposit: bool = False
+    amount_to: str | None = None  # what it says it paid, when that is not what it paid
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def range(self, pair: Pair) -> Range:
@@ -53,15 +55,19 @@ class FakeExchange:
         known = self.exchanges.get(exchange_id)
         if known is None:
             return ExchangeStatus(status="not_found")
-        if exchange_id in self.statuses:
-            return replace(known, status=self.statuses[exchange_id])
         deposit = self.chain.received_wei(known.payin_address)
+        forced = self.forced.get(exchange_id)
+        if forced is not None and (deposit or not self.only_after_deposit):
+            return replace(known, **forced)
         if deposit and known.status == "waiting":
             out = self._out(Decimal(deposit) / 10**18)
             payout_hash = "0x" + exchange_id.rjust(64, "0")
             self.chain.pay_token(payout_hash, TREASURY, int(out * 10**6))
             known = replace(
-                known, status="finished", amount_to=format(out, "f"), payout_hash=payout_hash
+                known,
+                status="finished",
+                amount_to=format(out, "f") if self.amount_to is None else self.amount_to,
+                payout_hash=payout_hash,
             )
             self.exchanges[exchange_id] = known
         return known

@@ -164,15 +164,23 @@ class Pipeline:
                 self.now,
                 Policies(swap=self.swap_policy, hostpay=self.hostpay_policy, source=self.source),
             )
-        self.queue += sent
+        self.send(sent)
         return sent
 
     def check(self) -> conversion.Check:
         """One threshold check."""
         with self.database.transaction() as tx:
             check = conversion.check_threshold(tx, self.now, self.conversion_policy)
-        self.queue += check.outgoing
+        self.send(check.outgoing)
         return check
+
+    def send(self, outgoing: list[Outgoing]) -> None:
+        """As wiring does: on the queues, then noted as told what was told."""
+        self.queue += outgoing
+        told = [each.announces for each in outgoing if each.announces]
+        if told:
+            with self.database.transaction() as tx:
+                conversion.note_told(tx, self.now, told)
 
     def run(self) -> None:
         """Deliver until nothing is on its way; a delayed message lets its time pass."""
@@ -194,7 +202,7 @@ class Pipeline:
             message = messages.read(outgoing.queue, body, [SIGNING_KEY], self.now)
             self.delivered.append(type(message).__name__)
             try:
-                self.queue += self.deliver(outgoing.queue, message)
+                self.send(self.deliver(outgoing.queue, message))
             except PermanentFailure as error:
                 self.dead.append((outgoing, error))
 

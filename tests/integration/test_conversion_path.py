@@ -153,7 +153,7 @@ def test_an_exchange_that_ended_before_we_paid_is_never_paid(
 ) -> None:
     paid_in(pipeline, "0.02")
     pipeline.check()
-    pipeline.exchange.statuses = {f"{1:014x}": status}
+    pipeline.exchange.forced = {f"{1:014x}": {"status": status}}
     pipeline.run()
     assert states(pipeline, "transfers") == ["rejected"]
     assert states(pipeline, "swaps") == ["failed"]
@@ -165,13 +165,13 @@ def test_an_exchange_that_ended_before_we_paid_is_never_paid(
 def test_an_unknown_status_pays_nothing_and_is_asked_again(pipeline: Pipeline) -> None:
     paid_in(pipeline, "0.02")
     pipeline.check()
-    pipeline.exchange.statuses = {f"{1:014x}": "hold"}
+    pipeline.exchange.forced = {f"{1:014x}": {"status": "hold"}}
     for _ in range(40):
         pipeline.step(pipeline.queue.pop(0))
     assert states(pipeline, "transfers") == ["requested"]
     assert pipeline.chain.offered == []
     assert len(pipeline.queue) == 1
-    pipeline.exchange.statuses = {}
+    pipeline.exchange.forced = {}
     pipeline.run()
     assert states(pipeline, "batches") == ["distributed"]
 
@@ -256,7 +256,7 @@ def test_losing_all_messages_at_any_moment_loses_nothing(pipeline: Pipeline) -> 
 def test_polling_does_not_multiply(pipeline: Pipeline) -> None:
     paid_in(pipeline, "0.02")
     pipeline.check()
-    pipeline.exchange.statuses = {f"{1:014x}": "new"}
+    pipeline.exchange.forced = {f"{1:014x}": {"status": "new"}}
     pipeline.copies = 3
     for _ in range(30):
         pipeline.step(pipeline.queue.pop(0))

@@ -50,7 +50,7 @@ def make_targets() -> set[str]:
 def table_rows(text: str) -> list[list[str]]:
     """The rows of every Markdown table in the text, headings and rulers left out."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
-    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     rulers = [place for place, row in enumerate(rows) if set(row[0]) <= set("-: ")]
     skipped = {*rulers, *(place - 1 for place in rulers)}
     return [row for place, row in enumerate(rows) if place not in skipped]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 SQS_DELAY_SECONDS_MAX = 900
+MARGIN_SECONDS = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,17 +24,19 @@ class Pace:
     def delay_seconds(self, since: datetime, now: datetime) -> int:
         """The delay of the next question's message.
 
-        SQS delays by 15 minutes at most; past that the reconciler asks when the time has come.
+        SQS delays by 15 minutes at most: past that the reconciler asks, when the time has come.
         """
-        return min(self.wait_seconds(since, now), SQS_DELAY_SECONDS_MAX)
+        wait_seconds = self.wait_seconds(since, now)
+        return wait_seconds if wait_seconds <= SQS_DELAY_SECONDS_MAX else 0
 
     def not_since(self, since: datetime, now: datetime) -> datetime:
         """A question may be asked again when the last one is not younger than this.
 
-        A quarter less than the wait, so that the answer to the question before always passes and
+        A little less than the wait, so that the answer to the question before always passes and
         its duplicates never do.
         """
-        return now - timedelta(seconds=self.wait_seconds(since, now)) * 3 / 4
+        wait_seconds = self.wait_seconds(since, now)
+        return now - timedelta(seconds=wait_seconds - min(wait_seconds / 4, MARGIN_SECONDS))
 
     def stale_before(self, now: datetime) -> datetime:
         """A row for which nothing has happened since then is sent its message again."""

@@ -62,14 +62,14 @@ def claim(tx: Transaction, batch_id: UUID, limits: Limits, now: datetime) -> Cla
     row = tx.one(
         """
         WITH oldest AS MATERIALIZED (
-            SELECT payment_id, net_wei, received_at FROM payments
-            WHERE state = 'pending' AND net_wei > 0
+            SELECT payment_id, convertible_wei, received_at FROM payments
+            WHERE state = 'pending' AND convertible_wei > 0
             ORDER BY received_at, payment_id
             LIMIT %(max_payments)s
             FOR UPDATE
         ), running AS (
             SELECT payment_id,
-                sum(net_wei) OVER in_order AS up_to_here,
+                sum(convertible_wei) OVER in_order AS up_to_here,
                 row_number() OVER in_order AS place
             FROM oldest
             WINDOW in_order AS (ORDER BY received_at, payment_id ROWS UNBOUNDED PRECEDING)
@@ -78,9 +78,9 @@ def claim(tx: Transaction, batch_id: UUID, limits: Limits, now: datetime) -> Cla
             FROM running
             WHERE payments.payment_id = running.payment_id
                 AND (running.up_to_here <= %(max_wei)s OR running.place = 1)
-            RETURNING payments.net_wei, payments.net_usd, payments.received_at
+            RETURNING payments.convertible_wei, payments.net_usd, payments.received_at
         )
-        SELECT count(*) AS payments_count, coalesce(sum(net_wei), 0) AS net_wei,
+        SELECT count(*) AS payments_count, coalesce(sum(convertible_wei), 0) AS net_wei,
             coalesce(sum(net_usd), 0) AS net_usd, min(received_at) AS oldest_received_at
         FROM moved
         """,

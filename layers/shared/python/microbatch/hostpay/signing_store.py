@@ -166,14 +166,17 @@ def has_attempt(tx: Transaction, unique_id: str, tx_hash: str) -> bool:
 
 
 def note_broadcast(tx: Transaction, tx_hash: str, outcome: str, now: datetime) -> None:
-    """Note that the bytes were offered to a node, and what it said: evidence only."""
+    """Note that the bytes were offered to a node, and what it said: evidence only.
+
+    Of bytes that are mined nothing more is noted: an answer that comes again changes nothing.
+    """
     tx.execute(
         """
         UPDATE transfer_attempts SET sends = sends + 1, last_outcome = %(outcome)s,
             sent_at = %(now)s,
             state_since = CASE WHEN state = 'prepared' THEN %(now)s ELSE state_since END,
             state = CASE WHEN state = 'prepared' THEN 'sent' ELSE state END
-        WHERE tx_hash = %(tx_hash)s
+        WHERE tx_hash = %(tx_hash)s AND state <> 'mined'
         """,
         tx_hash=tx_hash,
         outcome=outcome,

@@ -31,6 +31,7 @@ class Policy:
     fee_percent: Decimal
     max_payment_wei: Wei
     observation_max_age_seconds: int
+    max_times_invoice: int = 5  # more than this many times what was invoiced is implausible
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,11 @@ def _credit(
             HoldReason.IMPLAUSIBLE_AMOUNT,
             f"received {received_wei} wei, more than the limit of {policy.max_payment_wei} wei",
         )
+    if _far_above_invoice(received_wei, eth_usd, invoice_usd, policy.max_times_invoice):
+        return Hold(
+            HoldReason.IMPLAUSIBLE_AMOUNT,
+            f"received more than {policy.max_times_invoice} times the invoice of {invoice_usd} USD",
+        )
     fee_wei, net_wei = split_fee(received_wei, policy.fee_percent)
     net_usd, net_usd_from = _value(net_wei, eth_usd, invoice_usd, policy.fee_percent)
     return Credit(
@@ -153,6 +159,15 @@ def _credit(
         net_usd=net_usd,
         net_usd_from=net_usd_from,
     )
+
+
+def _far_above_invoice(
+    received_wei: Wei, eth_usd: Decimal | None, invoice_usd: Usd | None, times: int
+) -> bool:
+    """A unit mixed up somewhere looks like this; less than invoiced is normal."""
+    if eth_usd is None or not invoice_usd:
+        return False
+    return value_usd(received_wei, eth_usd) > invoice_usd * times
 
 
 MAX_INVOICE_USD = Decimal(10) ** 12

@@ -28,6 +28,7 @@ def intake_policy() -> "IntakePolicy":
         fee_percent=percent("TP_FLAT_FEE"),
         max_payment_wei=Wei(whole_number("PAYMENT_MAX_WEI")),
         observation_max_age_seconds=whole_number("OBSERVATION_MAX_AGE_SECONDS"),
+        max_times_invoice=whole_number("PAYMENT_MAX_TIMES_INVOICE"),
     )
 
 
