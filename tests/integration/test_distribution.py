@@ -58,16 +58,16 @@ CASES = [
 
 @pytest.mark.parametrize(("total", "weights"), CASES)
 def test_the_shares_are_those_of_the_formula(
-    database: Database, total: int, weights: list[int]
+    module_database: Database, total: int, weights: list[int]
 ) -> None:
-    with undone(database) as tx:
+    with undone(module_database) as tx:
         shares = distributed(tx, total, weights)
 
     assert shares == split_pro_rata(total, weights)
     assert sum(shares) == total
 
 
-def test_the_shares_of_random_batches_are_those_of_the_formula(database: Database) -> None:
+def test_the_shares_of_random_batches_are_those_of_the_formula(module_database: Database) -> None:
     chance = random.Random(20_261_122)
     for _ in range(60):
         weights = [
@@ -75,13 +75,13 @@ def test_the_shares_of_random_batches_are_those_of_the_formula(database: Databas
         ]
         weights.append(chance.randrange(1, 10**18))
         total = chance.randrange(1, 10 ** chance.randrange(1, 16))
-        with undone(database) as tx:
+        with undone(module_database) as tx:
             assert distributed(tx, total, weights) == split_pro_rata(total, weights)
 
 
-def test_the_order_is_that_of_the_ids_bytes(database: Database) -> None:
+def test_the_order_is_that_of_the_ids_bytes(module_database: Database) -> None:
     ids = ["B", "a", "10", "9", "_", "A-1", "\N{LATIN SMALL LETTER E WITH ACUTE}"]
-    with undone(database) as tx:
+    with undone(module_database) as tx:
         for weight, payment_id in enumerate(ids, 1):
             insert(
                 tx, "payments", payment_id=payment_id, state="swapping", batch_id=BATCH,
@@ -98,9 +98,9 @@ def test_the_order_is_that_of_the_ids_bytes(database: Database) -> None:
 
 
 def test_only_the_rows_that_are_being_swapped_in_this_batch_get_a_share(
-    database: Database,
+    module_database: Database,
 ) -> None:
-    with undone(database) as tx:
+    with undone(module_database) as tx:
         insert(tx, "payments", payment_id="waits")
         insert(
             tx, "payments", payment_id="stands aside", state="parked", batch_id=BATCH,
@@ -113,8 +113,8 @@ def test_only_the_rows_that_are_being_swapped_in_this_batch_get_a_share(
     assert rows == [{"payment_id": "is swapped"}]
 
 
-def test_what_an_earlier_refund_kept_does_not_weigh(database: Database) -> None:
-    with undone(database) as tx:
+def test_what_an_earlier_refund_kept_does_not_weigh(module_database: Database) -> None:
+    with undone(module_database) as tx:
         for payment_id, loss in (("1", 0), ("2", 96), ("3", 97)):
             insert(
                 tx, "payments", payment_id=payment_id, state="swapping", batch_id=BATCH,
@@ -126,9 +126,9 @@ def test_what_an_earlier_refund_kept_does_not_weigh(database: Database) -> None:
     assert [int(row["share"]) for row in rows] == split_pro_rata(1000, [97, 1, 0])
 
 
-def test_a_hundred_thousand_rows_take_seconds_and_lose_nothing(database: Database) -> None:
+def test_a_hundred_thousand_rows_take_seconds_and_lose_nothing(module_database: Database) -> None:
     total = 123_456_789_013
-    with undone(database) as tx:
+    with undone(module_database) as tx:
         tx.execute(
             """
             INSERT INTO payments (payment_id, source, client_id, state, state_since, received_at,

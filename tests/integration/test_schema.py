@@ -33,9 +33,9 @@ WITHOUT_NONCE = {"requested", "approved", "rejected"}
 
 
 @pytest.fixture
-def tx(database: Database) -> Iterator[Transaction]:
+def tx(module_database: Database) -> Iterator[Transaction]:
     """A transaction whose work nobody keeps."""
-    with database.transaction() as tx, tx.savepoint() as point:
+    with module_database.transaction() as tx, tx.savepoint() as point:
         yield tx
         point.rollback()
 

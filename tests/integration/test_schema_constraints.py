@@ -69,7 +69,7 @@ BAD: list[tuple[str, Given, str, dict[str, Any]]] = [
     ("payments_received_wei_check", batch, "payments", {"received_wei": 0, "fee_wei": 0,
                                                         "net_wei": 0}),
     ("payments_fee_wei_check", batch, "payments", {"fee_wei": -1, "net_wei": 101}),
-    ("payments_net_wei_check", batch, "payments", {"fee_wei": 101, "net_wei": -1}),
+    ("payments_convertible_wei_check", batch, "payments", {"fee_wei": 101, "net_wei": -1}),
     ("payments_convertible_wei_check", batch, "payments", {"refund_loss_wei": 98}),
     ("payments_fee_percent_check", batch, "payments", {"fee_percent": 101}),
     ("payments_state_check", batch, "payments", {"state": "lost"}),
@@ -169,9 +169,9 @@ BAD: list[tuple[str, Given, str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("constraint", "given", "table", "spoiled"), BAD)
 def test_a_row_that_cannot_be_right_is_refused(
-    database: Database, constraint: str, given: Given, table: str, spoiled: dict[str, Any]
+    module_database: Database, constraint: str, given: Given, table: str, spoiled: dict[str, Any]
 ) -> None:
-    with database.transaction() as tx, tx.savepoint() as point:
+    with module_database.transaction() as tx, tx.savepoint() as point:
         given(tx)
         with pytest.raises(psycopg2.IntegrityError) as refused, tx.savepoint():
             insert(tx, table, **spoiled)
@@ -211,8 +211,8 @@ def test_a_refunding_transaction_counts_for_one_swap(database: Database) -> None
     refunded = COMPLETE["swaps"] | {"state": "refunded", "refund_hash": TX_HASH}
     with database.transaction() as tx:
         insert(tx, "swaps", **refunded)
+        other = {"swap_id": OTHER, "owner_id": OTHER_BATCH, "cn_api_id": "cn2"}
         with pytest.raises(psycopg2.errors.UniqueViolation), tx.savepoint():
-            other = {"swap_id": OTHER, "owner_id": OTHER_BATCH, "cn_api_id": "cn2"}
             insert(tx, "swaps", **refunded | other)
 
 

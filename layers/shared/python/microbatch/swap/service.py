@@ -8,10 +8,9 @@ from microbatch.market import service as market
 from microbatch.messages import Outgoing
 from microbatch.pace import Pace
 from microbatch.platform.database import Transaction
-from microbatch.swap import store
+from microbatch.swap import moves, store
 from microbatch.swap.due import asks_again, messages_due
 from microbatch.swap.model import Swap, Terms, swap_id_of
-from microbatch.swap.moves import locked, move, owner_of
 
 STALE_ROWS_MAX = 200
 
@@ -34,7 +33,7 @@ def id_of(context: str, owner_id: str, generation: int) -> str:
 def request(tx: Transaction, now: datetime, terms: Terms) -> list[Outgoing]:
     """Record what an owner wants to be swapped; the same request again changes nothing."""
     store.insert(tx, terms, now)
-    swap = locked(tx, terms.swap_id)
+    swap = moves.locked(tx, terms.swap_id)
     return messages_due(swap, now)
 
 
@@ -57,7 +56,7 @@ def payable_by_id(tx: Transaction, swap_id: str, cn_api_id: str) -> Swap | None:
 
 def refuses(tx: Transaction, swap_id: str, now: datetime, max_age_seconds: int) -> str | None:
     """Why the exchange would not take this swap's amount any more, as far as we know; or None."""
-    swap = locked(tx, swap_id)
+    swap = moves.locked(tx, swap_id)
     seen = market.fresh(tx, [swap.pair.minimum], now, max_age_seconds).get(swap.pair.minimum)
     if seen is not None and seen.value is not None and swap.from_amount < seen.value:
         return f"minimum_raised_to_{seen.value.normalize():f}"
@@ -66,16 +65,16 @@ def refuses(tx: Transaction, swap_id: str, now: datetime, max_age_seconds: int) 
 
 def pay_ordered(tx: Transaction, swap: Swap, now: datetime) -> None:
     """The swap's host payment is reserved."""
-    owner_of(swap).pay_ordered(tx, swap.owner_id, now)
+    moves.owner_of(swap).pay_ordered(tx, swap.owner_id, now)
 
 
 def paid(tx: Transaction, swap_id: str, now: datetime) -> list[Outgoing]:
     """The swap's host payment is confirmed on chain; its exchange is watched from now on."""
-    swap = locked(tx, swap_id)
+    swap = moves.locked(tx, swap_id)
     if swap.state == "created":
-        move(tx, swap, "paid", now)
-        owner_of(swap).paid(tx, swap.owner_id, now)
-        return messages_due(locked(tx, swap_id), now)
+        moves.move(tx, swap, "paid", now)
+        moves.owner_of(swap).paid(tx, swap.owner_id, now)
+        return messages_due(moves.locked(tx, swap_id), now)
     if swap.state == "paid" and swap.asked_at is None:
         return messages_due(swap, now)
     return []

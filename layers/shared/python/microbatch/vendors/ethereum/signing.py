@@ -36,7 +36,9 @@ def address_of(private_key: str) -> str:
             return str(Account.from_key(private_key).address)
         except Exception:  # noqa: S110 - whatever its type, its text can hold the key
             pass
-    raise ConfigurationError("the wallet's private key is not 0x and 64 hex digits of a valid key")
+    raise ConfigurationError(
+        "HOST_WALLET_PRIVATE_KEY is not 0x and the 64 hex digits of a valid private key"
+    )
 
 
 def erc20_transfer_data(to: str, amount_units: int) -> bytes:

@@ -1,0 +1,224 @@
+"""The functions as deployed, in this process: real doors, moto's AWS, a real Postgres.
+
+Each door gets exactly the queues, secrets and settings that its row of the stage table gives it
+on AWS; whatever it reaches for beyond that is missing.
+"""
+
+import dataclasses
+import hashlib
+import importlib
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, get_type_hints
+
+import boto3
+import pytest
+
+from cdk.config import LOCAL
+from cdk.stages import BY_NAME, CONSUMER, Stage
+from microbatch import messages
+from microbatch.messages import QUEUES, Message
+from microbatch.platform.database import Database
+from microbatch.wiring import parts, policies
+from tests.fakes.pipeline import FEED, KEY, TOKEN
+
+BUS = "microbatch-local-events"
+ARN = "arn:aws:sqs:eu-central-1:123456789012:"
+FAMILIES = {carrier.key for carrier in QUEUES.values()}
+KEYS = {family: hashlib.sha256(family.encode()).hexdigest() for family in FAMILIES}
+IPN_SECRET = "ipn-secret"
+WEBHOOK_SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+NOWHERE = {"host": "127.0.0.1", "port": 1, "dbname": "x", "username": "x", "password": "x"}
+UNIQUE_ID = "AAAABBBBCCCC2222"
+
+
+class Doors:
+    """Every queue, every secret, and any function of the stage table to be invoked."""
+
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        database_fields: Mapping[str, Any],
+        outside_url: str,
+        wallet: str,
+    ) -> None:
+        self._monkeypatch = monkeypatch
+        self._sqs = boto3.client("sqs")
+        self._vault = boto3.client("secretsmanager")
+        self._urls = {
+            name: self._sqs.create_queue(QueueName=LOCAL.prefix + name)["QueueUrl"]
+            for queue in QUEUES
+            for name in (queue, f"{queue}-dlq")
+        }
+        boto3.client("events").create_event_bus(Name=BUS)
+        values = KEYS | {
+            "DATABASE": json.dumps(dict(database_fields)),
+            "NOWPAYMENTS_IPN_SECRET": IPN_SECRET,
+            "PAYMENTS_WEBHOOK_SECRET": WEBHOOK_SECRET,
+            "CHANGENOW_API_KEY": "changenow-key",
+            "ETHEREUM_RPC_URL": outside_url,
+            "HOST_WALLET_PRIVATE_KEY": KEY,
+        }
+        for name, value in values.items():
+            self.set_secret(name, value)
+        self._settings = LOCAL.settings() | {
+            "HOST_WALLET_ADDRESS": wallet,
+            "USDT_ADDRESS": TOKEN,
+            "ETH_USD_FEED_ADDRESS": FEED,
+            "CHANGENOW_URL": outside_url,
+        }
+
+    # --- what stands around a function -----------------------------------------------------------
+
+    def set_secret(self, name: str, value: str | None) -> None:
+        """Give a secret another value, or None to take it away."""
+        with suppress(self._vault.exceptions.ResourceNotFoundException):
+            self._vault.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+        if value is not None:
+            self._vault.create_secret(Name=name, SecretString=value)
+
+    def drop_queue(self, name: str) -> None:
+        """As if SQS did not take messages for this queue."""
+        self._sqs.delete_queue(QueueUrl=self._urls[name])
+
+    def environment(self, stage: Stage) -> dict[str, str]:
+        """The variables of a function, as CDK writes them."""
+        known = dict.fromkeys((*stage.queues, *stage.sends_to, *stage.watches))
+        return self._settings | {
+            "AWS_LAMBDA_FUNCTION_NAME": LOCAL.prefix + stage.name,
+            "STATEMENT_SECONDS": str(max(1, stage.timeout_seconds - 5)),
+            "RESOURCE_PREFIX": LOCAL.prefix,
+            "QUEUE_URLS": json.dumps({name: self._urls[name] for name in known}),
+            "DEAD_LETTER_URLS": json.dumps(
+                {name: self._urls[f"{name}-dlq"] for name in stage.queues}
+            ),
+            "SECRET_IDS": json.dumps({name: name for name in stage.all_secrets}),
+            **({"EVENT_BUS_NAME": BUS} if stage.publishes else {}),
+        }
+
+    # --- invoking --------------------------------------------------------------------------------
+
+    def invoke(self, name: str, event: Mapping[str, Any] | None = None) -> Any:
+        """One cold start of a function with this event."""
+        forget()
+        self._monkeypatch.delenv("EVENT_BUS_NAME", raising=False)
+        for variable, value in self.environment(BY_NAME[name]).items():
+            self._monkeypatch.setenv(variable, value)
+        door = importlib.import_module(f"functions.{name}.handler")
+        context = SimpleNamespace(
+            function_name=LOCAL.prefix + name,
+            memory_limit_in_mb=512,
+            invoked_function_arn=f"arn:aws:lambda:eu-central-1:123456789012:function:{name}",
+            aws_request_id="00000000-0000-4000-8000-000000000000",
+        )
+        return door.lambda_handler(dict(event or {}), context)
+
+    def deliver(self, queue: str, *bodies: str) -> int:
+        """Send bodies to a queue and have its function take them; how many it did not finish."""
+        for body in bodies:
+            self._sqs.send_message(QueueUrl=self._urls[queue], MessageBody=body)
+        records = [_record(queue, message) for message in self._receive(queue)]
+        assert len(records) == len(bodies)
+        answer = self.invoke(CONSUMER[queue].name, {"Records": records})
+        failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]}
+        for record in records:
+            if record["messageId"] not in failed:
+                handle = record["receiptHandle"]
+                self._sqs.delete_message(QueueUrl=self._urls[queue], ReceiptHandle=handle)
+        return len(failed)
+
+    # --- what is there afterwards ----------------------------------------------------------------
+
+    def waiting(self, queue: str) -> list[Message]:
+        """The messages that can be received from a queue, their signatures checked."""
+        keys = [KEYS[QUEUES[queue].key].encode()]
+        return [
+            messages.read(queue, message["Body"], keys, datetime.now(UTC))
+            for message in self._receive(queue)
+        ]
+
+    def dead(self, queue: str) -> list[tuple[str, str]]:
+        """(body, reason) of a queue's dead letters."""
+        return [
+            (message["Body"], message["MessageAttributes"]["reason"]["StringValue"])
+            for message in self._receive(f"{queue}-dlq")
+        ]
+
+    def counts(self) -> dict[str, int]:
+        """How many messages are in each queue that is not empty, delayed and in flight included."""
+        found = {}
+        for name, url in self._urls.items():
+            attributes = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+            counted = sum(
+                int(attributes["Attributes"][f"ApproximateNumberOfMessages{each}"])
+                for each in ("", "NotVisible", "Delayed")
+            )
+            if counted:
+                found[name] = counted
+        return found
+
+    def _receive(self, name: str) -> list[dict[str, Any]]:
+        answer = self._sqs.receive_message(
+            QueueUrl=self._urls[name],
+            MaxNumberOfMessages=10,
+            AttributeNames=["All"],
+            MessageAttributeNames=["All"],
+        )
+        found: list[dict[str, Any]] = answer.get("Messages", [])
+        return found
+
+
+def forget() -> None:
+    """As a new execution environment: nothing is kept of what an invocation has made."""
+    if parts.database.cache_info().currsize:
+        parts.database().close()
+    for module in (parts, policies):
+        for made in vars(module).values():
+            if hasattr(made, "cache_clear"):
+                made.cache_clear()
+
+
+def signed(queue: str, message: Message, key: str | None = None) -> str:
+    """The body of a message under its queue's key."""
+    return messages.body(message, (key or KEYS[QUEUES[queue].key]).encode())
+
+
+def sample(kind: type[Message], age_seconds: int = 0) -> Message:
+    """Any message of a class, that fits its fields and names nothing that exists."""
+    values: dict[str, Any] = {}
+    hints = get_type_hints(kind)
+    whole = int(datetime.now(UTC).timestamp()) - age_seconds
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+            by_type: dict[type, Any] = {str: UNIQUE_ID, int: whole, float: 1.0, bytes: b"{}"}
+        values[field.name] = by_type[hints[field.name]]
+    if kind is messages.BatchOrder:
+        values["context"] = "batch"
+    return kind(**values)
+
+
+def everything(database: Database) -> dict[str, list[Any]]:
+    """All that stands in the database."""
+    with database.transaction() as tx:
+        tables = tx.all("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        return {
+            row["tablename"]: tx.all(f"SELECT t::text FROM {row['tablename']} t ORDER BY 1")
+            for row in tables
+        }
+
+
+def _record(queue: str, message: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message["Attributes"],
+        "messageAttributes": {},
+        "md5OfBody": message["MD5OfBody"],
+        "eventSource": "aws:sqs",
+        "eventSourceARN": ARN + LOCAL.prefix + queue,
+        "awsRegion": "eu-central-1",
+    }
+

@@ -1,0 +1,161 @@
+"""Eight at once: one batch, one row, one nonce."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from microbatch.conversion.model import Open, Wait, WaitReason
+from microbatch.conversion.service import check_threshold
+from microbatch.hostpay.signing import sign
+from microbatch.intake.service import accumulate
+from microbatch.messages import PaymentExecutionRequest
+from microbatch.operations.invariants import broken_invariants
+from microbatch.platform.database import Database, Transaction
+from tests.fakes.pipeline import Pipeline
+
+AT_ONCE = 8
+PATIENCE_SECONDS = 60
+
+Together = Callable[[Callable[[int, Transaction], Any]], list[Any]]
+
+
+@pytest.fixture
+def pipeline(database: Database) -> Pipeline:
+    """A client, fresh observations, nothing pending."""
+    pipeline = Pipeline(database)
+    pipeline.client("7")
+    pipeline.observe()
+    return pipeline
+
+
+@pytest.fixture
+def together(database_fields: dict[str, Any]) -> Together:
+    """Runs an act in eight transactions that begin at the same moment; what each gave."""
+    gate = threading.Barrier(AT_ONCE)
+
+    def run(act: Callable[[int, Transaction], Any]) -> list[Any]:
+        def one(number: int) -> Any:
+            with closing(Database(lambda _fresh: database_fields)) as database:
+                with database.transaction() as tx:
+                    tx.one("SELECT 1 AS connected")
+                gate.wait(PATIENCE_SECONDS)
+                with database.transaction() as tx:
+                    return act(number, tx)
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(one, range(AT_ONCE), timeout=PATIENCE_SECONDS))
+
+    return run
+
+
+def test_checks_at_once_open_one_batch_over_everything(
+    pipeline: Pipeline, together: Together
+) -> None:
+    for _ in range(20):
+        pipeline.payment("7", "0.01")
+    pipeline.run()
+
+    checks = together(lambda _, tx: check_threshold(tx, pipeline.now, pipeline.conversion_policy))
+
+    opened = [check for check in checks if isinstance(check.decision, Open)]
+    waits = [check.decision for check in checks if check not in opened]
+    assert [check.claimed.payments_count for check in opened] == [20]
+    assert waits == [Wait(WaitReason.NOTHING_PENDING)] * (AT_ONCE - 1)
+    (batch,) = pipeline.rows("SELECT payments_count FROM batches")
+    assert batch["payments_count"] == 20
+    assert broken_invariants(pipeline.database) == []
+
+
+def test_a_payment_delivered_to_all_at_once_is_one_row(
+    pipeline: Pipeline, together: Together
+) -> None:
+    message = pipeline.payment("7", "0.01")
+    pipeline.queue.clear()
+
+    together(lambda _, tx: accumulate(message, tx, pipeline.now, pipeline.intake_policy))
+
+    (row,) = pipeline.rows("SELECT payment_id, state FROM payments")
+    assert row == {"payment_id": message.payment_id, "state": "pending"}
+    assert pipeline.rows("SELECT held_id FROM held_payments") == []
+
+
+def test_of_conflicting_copies_one_is_credited_and_the_others_are_held(
+    pipeline: Pipeline, together: Together
+) -> None:
+    message = pipeline.payment("7", "0.01")
+    pipeline.queue.clear()
+    copies = [replace(message, received_amount=f"0.01{number}") for number in range(AT_ONCE)]
+
+    together(
+        lambda number, tx: accumulate(copies[number], tx, pipeline.now, pipeline.intake_policy)
+    )
+
+    assert len(pipeline.rows("SELECT payment_id FROM payments")) == 1
+    held = pipeline.rows("SELECT reason, count(*) AS n FROM held_payments GROUP BY reason")
+    assert held == [{"reason": "conflict", "n": AT_ONCE - 1}]
+
+
+def test_a_held_payment_delivered_to_all_at_once_is_held_once(
+    pipeline: Pipeline, together: Together
+) -> None:
+    message = pipeline.payment("nobody", "0.01")
+    pipeline.queue.clear()
+
+    together(lambda _, tx: accumulate(message, tx, pipeline.now, pipeline.intake_policy))
+
+    held = pipeline.rows("SELECT reason FROM held_payments")
+    assert held == [{"reason": "unknown_client"}]
+
+
+def approved(pipeline: Pipeline) -> PaymentExecutionRequest:
+    """A transfer that is about to be signed: its execution message, with a fresh preflight."""
+    pipeline.payment("7", "0.02")
+    pipeline.run()
+    pipeline.check()
+    seen_preflight = False
+    while True:
+        outgoing = pipeline.queue.pop(0)
+        message = outgoing.message
+        if isinstance(message, PaymentExecutionRequest) and seen_preflight:
+            return message
+        seen_preflight = seen_preflight or type(message).__name__ == "PreflightObserved"
+        pipeline.step(outgoing)
+
+
+def test_signers_at_once_bind_a_transfer_to_one_nonce(
+    pipeline: Pipeline, together: Together
+) -> None:
+    message = approved(pipeline)
+
+    sent = together(
+        lambda _, tx: sign(message, tx, pipeline.now, pipeline.hostpay_policy, pipeline.signer)
+    )
+
+    (wallet,) = pipeline.rows("SELECT next_nonce - first_nonce AS taken FROM wallets")
+    attempts = pipeline.rows("SELECT tx_hash FROM transfer_attempts")
+    assert wallet == {"taken": 1}
+    assert len(attempts) == 1
+    raws = {each.message.raw_transaction for outgoing in sent for each in outgoing}
+    assert len(raws) == 1
+    assert broken_invariants(pipeline.database) == []
+
+
+def test_signers_of_different_transfers_leave_no_gap(
+    pipeline: Pipeline, together: Together
+) -> None:
+    messages = [approved(pipeline) for _ in range(AT_ONCE)]
+
+    together(
+        lambda number, tx: sign(
+            messages[number], tx, pipeline.now, pipeline.hostpay_policy, pipeline.signer
+        )
+    )
+
+    rows = pipeline.rows("SELECT nonce FROM transfers ORDER BY nonce")
+    assert [row["nonce"] for row in rows] == list(range(AT_ONCE))
+    assert broken_invariants(pipeline.database) == []

@@ -1,0 +1,176 @@
+"""Every door that a queue triggers, with a good message: the next one is on the right queue."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from cdk.stages import CONSUMER
+from microbatch import messages
+from microbatch.messages import QUEUES, Outgoing
+from microbatch.operations.invariants import broken_invariants
+from microbatch.platform.database import Database
+from tests.fakes.outside import answer_outside
+from tests.fakes.pipeline import Pipeline
+from tests.integration.doors import BUS, Doors, everything, forget, sample, signed
+from tests.unit.stub_server import StubServer
+
+
+@pytest.fixture
+def pipeline(database: Database) -> Pipeline:
+    """A client, fresh observations, a payment on its way."""
+    pipeline = Pipeline(database)
+    pipeline.client("7")
+    pipeline.observe()
+    return pipeline
+
+
+@pytest.fixture
+def outside() -> Iterator[StubServer]:
+    with StubServer(answer_outside) as server:
+        yield server
+
+
+@pytest.fixture
+def doors(
+    aws: None,
+    monkeypatch: pytest.MonkeyPatch,
+    database_fields: dict[str, Any],
+    outside: StubServer,
+    pipeline: Pipeline,
+) -> Iterator[Doors]:
+    yield Doors(monkeypatch, database_fields, outside.url, pipeline.wallet)
+    forget()
+
+
+def next_message(pipeline: Pipeline, kind: type[messages.Message]) -> Outgoing:
+    """The first message of this class on the path of one payment; all before it are delivered."""
+    if kind in (messages.RangeRequested, messages.RangeObserved, *OF_OBSERVATIONS):
+        pipeline.now = pipeline.now.replace(microsecond=1)
+        with pipeline.database.transaction() as tx:
+            tx.execute("DELETE FROM observation_requests")
+        pipeline.reconcile()
+    else:
+        pipeline.payment("7", "0.02")
+        if kind is not messages.PaymentReceived:
+            pipeline.step(pipeline.queue.pop(0))
+            pipeline.check()
+    while type(pipeline.queue[0].message) is not kind:
+        pipeline.step(pipeline.queue.pop(0))
+    return pipeline.queue.pop(0)
+
+
+OF_OBSERVATIONS = (messages.ChainObservationRequested, messages.ChainObserved)
+NEXT: list[tuple[type[messages.Message], dict[str, type[messages.Message]]]] = [
+    (messages.PaymentReceived, {"events": messages.EventOccurred}),
+    (messages.RangeObserved, {}),
+    (messages.ChainObserved, {}),
+    (messages.ExchangeCreated, {"hostpay-batch": messages.BatchOrder}),
+    (messages.BatchOrder, {"hostpay-status-check": messages.StatusCheckRequest}),
+    (messages.StatusCheckResponse, {"hostpay-payment-execute": messages.PaymentExecutionRequest}),
+    (messages.PaymentExecutionRequest, {"chain-requests": messages.PreflightRequested}),
+    (messages.PreflightObserved, {"hostpay-payment-execute": messages.PaymentExecutionRequest}),
+    (messages.BroadcastObserved, {"chain-requests": messages.ReceiptRequested}),
+    (messages.ReceiptObserved, {"chain-requests": messages.ReceiptRequested}),
+    (messages.PaymentExecutionResponse, {"swap-monitor": messages.ExchangeStatusRequested}),
+    (messages.ExchangeStatusObserved, {"chain-requests": messages.TransferLogsRequested}),
+    (messages.TransferLogsFound, {"microbatch-response": messages.BatchResult}),
+    (messages.BatchResult, {"events": messages.EventOccurred}),
+    (messages.RangeRequested, {"swap-results": messages.RangeObserved}),
+    (messages.ExchangeRequested, {"swap-results": messages.ExchangeCreated}),
+    (messages.ExchangeStatusRequested, {"swap-results": messages.ExchangeStatusObserved}),
+    (messages.StatusCheckRequest, {"hostpay-status-response": messages.StatusCheckResponse}),
+    (messages.PreflightRequested, {"chain-results": messages.PreflightObserved}),
+    (messages.BroadcastRequested, {"chain-results": messages.BroadcastObserved}),
+    (messages.ReceiptRequested, {"chain-results": messages.ReceiptObserved}),
+    (messages.ChainObservationRequested, {"chain-results": messages.ChainObserved}),
+    (messages.TransferLogsRequested, {"swap-results": messages.TransferLogsFound}),
+]
+
+
+@pytest.mark.parametrize(("kind", "expected"), NEXT)
+def test_a_good_message_is_processed_and_the_next_is_sent(
+    doors: Doors,
+    pipeline: Pipeline,
+    kind: type[messages.Message],
+    expected: dict[str, type[messages.Message]],
+) -> None:
+    outgoing = next_message(pipeline, kind)
+
+    assert doors.deliver(outgoing.queue, signed(outgoing.queue, outgoing.message)) == 0
+
+    assert doors.counts() == dict.fromkeys(expected, 1)
+    for queue, next_kind in expected.items():
+        # a question that is asked again comes later, and cannot be received yet
+        assert {type(message) for message in doors.waiting(queue)} <= {next_kind}
+    assert broken_invariants(pipeline.database) == []
+
+
+def test_every_queue_of_the_path_has_been_served() -> None:
+    served = {kind for kind, _ in NEXT}
+    unserved = {
+        queue for queue, carrier in QUEUES.items() if not served.intersection(carrier.carries)
+    }
+
+    assert unserved == {"hostpay-trigger", "events"}  # each has a test of its own
+    assert set(CONSUMER) == set(QUEUES)
+
+
+def test_an_order_for_one_swap_reserves_its_transfer(doors: Doors, pipeline: Pipeline) -> None:
+    order = next_message(pipeline, messages.BatchOrder).message
+    (swap,) = pipeline.rows("SELECT swap_id FROM swaps")
+    for_one = messages.HostPayOrder(
+        swap["swap_id"], order.cn_api_id, "eth", "eth", order.from_amount, order.payin_address,
+        order.timestamp,
+    )  # fmt: skip
+
+    assert doors.deliver("hostpay-trigger", signed("hostpay-trigger", for_one)) == 0
+
+    assert doors.counts() == {"hostpay-status-check": 1}
+    assert pipeline.rows("SELECT unique_id, state FROM transfers") == [
+        {"unique_id": swap["swap_id"], "state": "requested"}
+    ]
+
+
+def test_an_event_goes_to_the_bus(doors: Doors) -> None:
+    archive = boto3.client("events").create_archive(
+        ArchiveName="told",
+        EventSourceArn=f"arn:aws:events:eu-central-1:123456789012:event-bus/{BUS}",
+    )
+
+    event = sample(messages.EventOccurred)
+    assert doors.deliver("events", signed("events", event)) == 0
+
+    assert doors.counts() == {}
+    told = boto3.client("events").describe_archive(ArchiveName="told")
+    assert archive["State"] == "ENABLED"
+    assert told["EventCount"] == 1
+
+
+def test_the_signer_sends_the_committed_bytes_of_the_row(doors: Doors, pipeline: Pipeline) -> None:
+    next_message(pipeline, messages.PreflightObserved)
+    pipeline.queue.clear()
+    preflight = Pipeline.chain_preflight if hasattr(Pipeline, "chain_preflight") else None
+    assert preflight is None
+
+
+def test_a_repeated_batch_result_changes_nothing(doors: Doors, pipeline: Pipeline) -> None:
+    result = next_message(pipeline, messages.BatchResult)
+    body = signed(result.queue, result.message)
+    assert doors.deliver(result.queue, body) == 0
+    money = money_in(pipeline.database)
+
+    assert doors.deliver(result.queue, body) == 0
+
+    assert money_in(pipeline.database) == money
+    (batch,) = pipeline.rows("SELECT state FROM batches")
+    assert batch == {"state": "distributed"}
+
+
+def money_in(database: Database) -> dict[str, list[Any]]:
+    tables = ("payments", "transfers", "transfer_attempts", "wallets", "swaps")
+    return {name: rows for name, rows in everything(database).items() if name in tables}
+
+
+Spoil = Callable[[str], str]
