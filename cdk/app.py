@@ -7,13 +7,13 @@ credentials, no Docker and no network.
 from aws_cdk import App
 
 from cdk import config
+from cdk.config import Environment
 from cdk.data_stack import DataStack
 from cdk.pipeline_stack import PipelineStack
 
 
-def build(app: App) -> tuple[DataStack, PipelineStack]:
-    """Add the stacks of the environment that the app's context names."""
-    environment = config.load(app.node.try_get_context)
+def build(app: App, environment: Environment) -> tuple[DataStack, PipelineStack]:
+    """Add the stacks of an environment."""
     data = DataStack(app, f"{environment.prefix}data", environment=environment)
     pipeline = PipelineStack(
         app, f"{environment.prefix}pipeline", environment=environment, data=data
@@ -23,5 +23,5 @@ def build(app: App) -> tuple[DataStack, PipelineStack]:
 
 if __name__ == "__main__":
     app = App()
-    build(app)
+    build(app, config.load(app.node.try_get_context))
     app.synth()

@@ -35,7 +35,11 @@ CONTEXT_SETTINGS = {
     "feed": "eth_usd_feed_address",
     "changenow_url": "changenow_url",
     "chain_id": "chain_id",
+    "wallet_key_source": "wallet_key_source",
 }
+
+# Where the host wallet's key is: the text of a secret, or a key that never leaves KMS.
+WALLET_KEY_SOURCES = ("secret", "kms")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,7 @@ class Settings:
     eth_usd_feed_address: str = ""
     changenow_url: str = ""
     tp_flat_fee: Decimal = Decimal(3)  # percent
+    wallet_key_source: str = "secret"  # one of WALLET_KEY_SOURCES
 
     retry_wait_seconds: int = 60
     retry_deadline_seconds: int = DAY_SECONDS
@@ -76,6 +81,11 @@ class Settings:
     max_fee_per_gas_ceiling_wei: int = 300 * WEI_PER_GWEI
     gas_limit_ceiling: int = 200_000
     gas_reserve_wei: int = 5 * WEI_PER_ETH // 1000
+
+    def __post_init__(self) -> None:
+        if self.wallet_key_source not in WALLET_KEY_SOURCES:
+            choices = ", ".join(WALLET_KEY_SOURCES)
+            raise ValueError(f"wallet_key_source={self.wallet_key_source}: choose one of {choices}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +116,16 @@ class Environment:
     database_storage_max_gib: int = 100
     database_backup_days: int = 7
     database_multi_az: bool = False
+
+    @property
+    def wallet_key_in_kms(self) -> bool:
+        """Whether the wallet's key is one inside KMS, and so no secret."""
+        return self.parameters.wallet_key_source == "kms"
+
+    @property
+    def wallet_role_name(self) -> str:
+        """The role that alone may sign with the wallet's key in KMS."""
+        return f"{self.prefix}wallet"
 
     @property
     def prefix(self) -> str:

@@ -12,12 +12,13 @@ ENDPOINTS = {
     "Sqs": ec2.InterfaceVpcEndpointAwsService.SQS,
     "SecretsManager": ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
 }
+SIGNING_ENDPOINT = {"Kms": ec2.InterfaceVpcEndpointAwsService.KMS}
 
 
 class Network(Construct):
     """A VPC without NAT, its endpoints, and who may open a connection to whom."""
 
-    def __init__(self, scope: Construct, id_: str) -> None:
+    def __init__(self, scope: Construct, id_: str, *, with_kms: bool) -> None:
         super().__init__(scope, id_)
         self.vpc = ec2.Vpc(
             self,
@@ -34,8 +35,9 @@ class Network(Construct):
         self.database = self._security_group("Database", "Postgres, reached by the functions")
         self.endpoints = self._security_group("Endpoints", "AWS services, reached by the functions")
         self.functions.connections.allow_to(self.database, POSTGRES, "to Postgres")
-        self.functions.connections.allow_to(self.endpoints, HTTPS, "to SQS and Secrets Manager")
-        for name, service in ENDPOINTS.items():
+        self.functions.connections.allow_to(self.endpoints, HTTPS, "to AWS services")
+        endpoints = ENDPOINTS | (SIGNING_ENDPOINT if with_kms else {})
+        for name, service in endpoints.items():
             self.vpc.add_interface_endpoint(
                 name,
                 service=service,

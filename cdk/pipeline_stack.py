@@ -50,6 +50,7 @@ class PipelineStack(Stack):
             queues=self.queues,
             secret_arns=data.secrets.arns,
             wallet_encryption=data.secrets.wallet_encryption,
+            wallet_key=data.secrets.wallet_key,
             event_bus=event_bus,
         )
         surroundings = self._surroundings(data)

@@ -137,6 +137,7 @@ def _layers(stage: Stage, surroundings: Surroundings) -> list[lambda_.ILayerVers
 
 def _variables(stage: Stage, surroundings: Surroundings) -> dict[str, str]:
     rights = surroundings.rights
+    signing_key = rights.signing_key_of(stage)
     known = dict.fromkeys((*stage.queues, *stage.sends_to, *stage.watches))
     renew_at = renew_at_receives(stage, int(surroundings.settings["RENEW_AT_RECEIVES"]))
     return {
@@ -151,7 +152,8 @@ def _variables(stage: Stage, surroundings: Surroundings) -> dict[str, str]:
             {name: rights.queues[name].dead_letters.queue_url for name in stage.queues}
         ),
         **({"EVENT_BUS_NAME": rights.event_bus.event_bus_name} if stage.publishes else {}),
-        "SECRET_IDS": _json({name: rights.secret_arns[name] for name in stage.all_secrets}),
+        **({"WALLET_KMS_KEY_ID": signing_key.key_arn} if signing_key else {}),
+        "SECRET_IDS": _json(rights.secrets_of(stage)),
     }
 
 

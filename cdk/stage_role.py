@@ -37,7 +37,20 @@ class Rights:
     queues: Mapping[str, StageQueue]
     secret_arns: Mapping[str, str]
     wallet_encryption: kms.IKey | None
+    wallet_key: kms.IKey | None  # in KMS; without it the wallet's key is a secret
     event_bus: events.IEventBus
+
+    def secrets_of(self, stage: Stage) -> dict[str, str]:
+        """Name → ARN of what a stage may read."""
+        return {
+            name: self.secret_arns[name]
+            for name in stage.all_secrets
+            if not (name == WALLET_KEY and self.wallet_key)
+        }
+
+    def signing_key_of(self, stage: Stage) -> kms.IKey | None:
+        """The key in KMS that a stage signs with in place of reading the wallet's secret."""
+        return self.wallet_key if WALLET_KEY in stage.all_secrets else None
 
 
 def stage_role(
@@ -49,6 +62,9 @@ def stage_role(
         *_queue_statements(stage, rights),
         *_secret_statements(stage, rights),
     ]
+    signing_key = rights.signing_key_of(stage)
+    if signing_key:
+        statements.append(_allow(["kms:GetPublicKey", "kms:Sign"], [signing_key.key_arn]))
     if stage.publishes:
         statements.append(_allow(["events:PutEvents"], [rights.event_bus.event_bus_arn]))
     if rights.environment.has_vpc and stage.zone in NETWORK_ZONES:
@@ -58,6 +74,8 @@ def stage_role(
     role = iam.Role(
         scope,
         "Role",
+        # The key's policy names it.
+        role_name=rights.environment.wallet_role_name if signing_key else None,
         assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
         description=f"microbatch {rights.environment.name}: {stage.name} ({stage.zone})",
         inline_policies={"stage": iam.PolicyDocument(statements=statements)},
@@ -94,7 +112,7 @@ def _queue_statements(stage: Stage, rights: Rights) -> list[iam.PolicyStatement]
 
 
 def _secret_statements(stage: Stage, rights: Rights) -> list[iam.PolicyStatement]:
-    arns = [rights.secret_arns[name] for name in stage.all_secrets]
+    arns = list(rights.secrets_of(stage).values())
     statements = [_allow(["secretsmanager:GetSecretValue"], arns)] if arns else []
     if WALLET_KEY in stage.all_secrets and rights.wallet_encryption:
         via_secrets_manager = {"kms:ViaService": f"secretsmanager.{Aws.REGION}.amazonaws.com"}

@@ -36,7 +36,9 @@ class Stage:
     schedule: str = ""  # name of the period in cdk.config.Environment
     sends_to: tuple[str, ...] = ()
     watches: tuple[str, ...] = ()  # queues whose depth it may read
-    secrets: tuple[str, ...] = ()  # besides the signing keys, which follow from the queues
+    # Besides the signing keys, which follow from the queues. Where the wallet's key is in KMS, the
+    # right to sign with it takes the place of reading HOST_WALLET_PRIVATE_KEY (cdk.stage_role).
+    secrets: tuple[str, ...] = ()
     timeout_seconds: int = LEDGER_TIMEOUT_SECONDS
     batch_size: int = 10
     max_concurrency: int = 5
@@ -141,7 +143,7 @@ STAGES: tuple[Stage, ...] = (
         "hostpay_intake",
         "checks a payment order against the database and reserves its transfer, once",
         queues=("hostpay-trigger", "hostpay-batch"),
-        sends_to=("hostpay-status-check", "hostpay-payment-execute"),
+        sends_to=("hostpay-status-check", "hostpay-payment-execute", "swap-results"),
     ),
     _outbound(
         "hostpay_status",
@@ -204,6 +206,15 @@ STAGES: tuple[Stage, ...] = (
         timeout_seconds=120,
         batch_size=1,
         max_concurrency=2,
+    ),
+    Stage(
+        name="chain_webhook",
+        does="verifies an Alchemy notification and passes its transactions on as hints",
+        zone="edge",
+        routes=("POST /webhooks/alchemy",),
+        sends_to=("chain-requests",),
+        secrets=("ALCHEMY_SIGNING_KEY",),
+        timeout_seconds=3,  # Alchemy waits for 5
     ),
     Stage(
         name="event_publisher",

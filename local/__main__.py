@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+from pathlib import Path
 
 from local import leftovers
 from local.endpoints import FILE
@@ -12,6 +13,7 @@ from local.stack import FAILURES, FOLDER, Options, Stack
 def main() -> None:
     """Does what the command line says; failures end it with their text."""
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="what the stack lives in")
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="bring the stack up and leave it running")
     for name in ("--rpc-url", "--changenow-url"):
@@ -20,23 +22,24 @@ def main() -> None:
         up.add_argument(name, type=lambda text: int(text) if text else None, help="else a free one")
     commands.add_parser("down", help="end it")
     given = vars(parser.parse_args())
+    command, folder = given.pop("command"), given.pop("folder")
     try:
-        _down() if given.pop("command") == "down" else _up(Options(**given))
+        _down(folder) if command == "down" else _up(folder, Options(**given))
     except FAILURES as failure:
         sys.exit(str(failure))
     except KeyboardInterrupt:
         sys.exit("interrupted; nothing is left running")
 
 
-def _up(options: Options) -> None:
+def _up(folder: Path, options: Options) -> None:
     began = time.monotonic()
-    Stack(FOLDER, options).start().leave_up()
-    print(f"up after {time.monotonic() - began:.0f} s; where it is: {FOLDER / FILE}")
+    Stack(folder, options).start().leave_up()
+    print(f"up after {time.monotonic() - began:.0f} s; where it is: {folder / FILE}")
 
 
-def _down() -> None:
-    leftovers.refuse_if_owned(FOLDER)
-    leftovers.remove(FOLDER)
+def _down(folder: Path) -> None:
+    leftovers.refuse_if_owned(folder)
+    leftovers.remove(folder)
     print("down")
 
 

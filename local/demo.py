@@ -1,5 +1,6 @@
 """`make demo`: the main job, live, on real parts, and a verdict from the database and the chain."""
 
+import argparse
 import json
 import sys
 import time
@@ -180,7 +181,8 @@ def report(demo: Demo, findings: list[verdict.Finding], folder: Path, seconds: f
         )
         + "\n"
     )
-    print(f"\n  {'everything adds up' if adds_up else 'IT DOES NOT ADD UP'}; .local/report.json")
+    outcome = "everything adds up" if adds_up else "IT DOES NOT ADD UP"
+    print(f"\n  {outcome}; {folder.name}/report.json")
     return adds_up
 
 
@@ -208,13 +210,16 @@ def _headline(text: str) -> None:
 
 def main() -> None:
     """Run the demo; exits non-zero with what did not add up."""
+    parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__)
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="what the stack lives in")
+    folder: Path = parser.parse_args().folder
     began = time.monotonic()
     try:
         print("Bringing everything up", flush=True)
-        with Stack(FOLDER) as stack:
+        with Stack(folder) as stack:
             demo = Demo(Customer(stack.endpoints))
             findings = demo.run()
-            adds_up = report(demo, findings, FOLDER, time.monotonic() - began)
+            adds_up = report(demo, findings, folder, time.monotonic() - began)
         print(f"  {time.monotonic() - began:.0f} s in all; everything that was started is gone")
     except (DemoError, RuntimeError, *FAILURES) as failure:
         sys.exit(f"\nthe demo failed: {failure}")

@@ -66,6 +66,7 @@ class Stack:
             "NOWPAYMENTS_IPN_SECRET": secrets.token_urlsafe(32),
             "CHANGENOW_API_KEY": secrets.token_hex(32),
             "HOST_WALLET_PRIVATE_KEY": HOST_WALLET_KEY,
+            "ALCHEMY_SIGNING_KEY": f"whsec_{secrets.token_urlsafe(18)}",
             "PAYMENTS_WEBHOOK_SECRET": f"whsec_{b64encode(secrets.token_bytes(32)).decode()}",
         }
 

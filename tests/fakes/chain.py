@@ -155,6 +155,7 @@ class FakeChain:
             canonical_hash=f"0x{number:064x}",
             gas_used=GAS,
             effective_gas_price_wei=GWEI,
+            sender=transaction.sender,
         )
 
     def transfer_logs(self, *, tx_hash: str, token: str, to_address: str) -> TransferLogs:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from cdk.stages import CONSUMER
 from microbatch import messages
 from microbatch.conversion import distribution
 from microbatch.conversion import service as conversion
@@ -56,7 +57,7 @@ class Pipeline:
     def __post_init__(self) -> None:
         self.exchange = FakeExchange(self.chain)
         self.signer = KeySigner(KEY)
-        self.wallet = self.signer.address
+        self.wallet = self.signer.address.lower()
         self.chain.balances_wei[self.wallet.lower()] = 10 * ETH
         self._payment_numbers = itertools.count(1)
 
@@ -202,7 +203,11 @@ class Pipeline:
             message = messages.read(outgoing.queue, body, [SIGNING_KEY], self.now)
             self.delivered.append(type(message).__name__)
             try:
-                self.send(self.deliver(outgoing.queue, message))
+                answered = self.deliver(outgoing.queue, message)
+                allowed = CONSUMER[outgoing.queue].sends_to
+                refused = [each.queue for each in answered if each.queue not in allowed]
+                assert not refused, f"the consumer of {outgoing.queue} may not send to {refused}"
+                self.send(answered)
             except PermanentFailure as error:
                 self.dead.append((outgoing, error))
 

@@ -1,13 +1,17 @@
-"""The synthesized templates of `prod` and `local`, once a session."""
+"""The synthesized templates of `prod` and `local`, once a session; `prod` also with its wallet's
+key in KMS.
+"""
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from aws_cdk import App, assertions
 
 from cdk import app as cdk_app
+from cdk import config
 from cdk.layers import LAYERS, PROJECT
 from tests.infrastructure.deployed import Deployed
 
@@ -29,10 +33,14 @@ def layer_stub(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _synthesize(layers: Path, outdir: Path, **context: str) -> Deployed:
+def _synthesize(
+    layers: Path, outdir: Path, wallet_key_source: str = "secret", **context: str
+) -> Deployed:
     flags = json.loads((PROJECT / "cdk.json").read_text())["context"]
     app = App(context={**flags, "layers": str(layers), **context}, outdir=str(outdir))
-    data, pipeline = cdk_app.build(app)
+    environment = config.load(app.node.try_get_context)
+    settings = replace(environment.parameters, wallet_key_source=wallet_key_source)
+    data, pipeline = cdk_app.build(app, replace(environment, parameters=settings))
     return Deployed(
         environment=pipeline.deployed,
         data=dict(assertions.Template.from_stack(data).to_json()),
@@ -45,6 +53,13 @@ def prod(layer_stub: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployed
     """What `-c environment=prod` would deploy."""
     outdir = tmp_path_factory.mktemp("prod")
     return _synthesize(layer_stub, outdir, environment="prod", host_wallet=HOST_WALLET)
+
+
+@pytest.fixture(scope="session")
+def prod_kms(layer_stub: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
+    """What `prod` would be if its wallet's key were in KMS."""
+    outdir = tmp_path_factory.mktemp("prod_kms")
+    return _synthesize(layer_stub, outdir, "kms", environment="prod", host_wallet=HOST_WALLET)
 
 
 @pytest.fixture(scope="session")

@@ -18,11 +18,12 @@ import boto3
 import pytest
 
 from cdk.config import LOCAL
-from cdk.stages import BY_NAME, CONSUMER, Stage
+from cdk.stages import BY_NAME, CONSUMER, STAGES, Stage
 from microbatch import messages
 from microbatch.messages import QUEUES, Message
 from microbatch.platform.database import Database
 from microbatch.wiring import parts, policies
+from tests.fakes import alchemy
 from tests.fakes.pipeline import FEED, KEY, TOKEN
 
 BUS = "microbatch-local-events"
@@ -31,6 +32,7 @@ FAMILIES = {carrier.key for carrier in QUEUES.values()}
 KEYS = {family: hashlib.sha256(family.encode()).hexdigest() for family in FAMILIES}
 IPN_SECRET = "ipn-secret"
 WEBHOOK_SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+ALCHEMY_KEY = alchemy.KEY
 NOWHERE = {"host": "127.0.0.1", "port": 1, "dbname": "x", "username": "x", "password": "x"}
 UNIQUE_ID = "AAAABBBBCCCC2222"
 
@@ -54,14 +56,20 @@ class Doors:
             for name in (queue, f"{queue}-dlq")
         }
         boto3.client("events").create_event_bus(Name=BUS)
-        values = KEYS | {
-            "DATABASE": json.dumps(dict(database_fields)),
-            "NOWPAYMENTS_IPN_SECRET": IPN_SECRET,
-            "PAYMENTS_WEBHOOK_SECRET": WEBHOOK_SECRET,
-            "CHANGENOW_API_KEY": "changenow-key",
-            "ETHEREUM_RPC_URL": outside_url,
-            "HOST_WALLET_PRIVATE_KEY": KEY,
-        }
+        others = {secret: f"value of {secret}" for stage in STAGES for secret in stage.all_secrets}
+        values = (
+            others
+            | KEYS
+            | {
+                "DATABASE": json.dumps(dict(database_fields)),
+                "NOWPAYMENTS_IPN_SECRET": IPN_SECRET,
+                "PAYMENTS_WEBHOOK_SECRET": WEBHOOK_SECRET,
+                "ALCHEMY_SIGNING_KEY": ALCHEMY_KEY,
+                "CHANGENOW_API_KEY": "changenow-key",
+                "ETHEREUM_RPC_URL": outside_url,
+                "HOST_WALLET_PRIVATE_KEY": KEY,
+            }
+        )
         for name, value in values.items():
             self.set_secret(name, value)
         self._settings = LOCAL.settings() | {
@@ -192,7 +200,7 @@ def sample(kind: type[Message], age_seconds: int = 0) -> Message:
     hints = get_type_hints(kind)
     whole = int(datetime.now(UTC).timestamp()) - age_seconds
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
-            by_type: dict[type, Any] = {str: UNIQUE_ID, int: whole, float: 1.0, bytes: b"{}"}
+        by_type: dict[type, Any] = {str: UNIQUE_ID, int: whole, float: 1.0, bytes: b"{}"}
         values[field.name] = by_type[hints[field.name]]
     if kind is messages.BatchOrder:
         values["context"] = "batch"
@@ -221,4 +229,3 @@ def _record(queue: str, message: Mapping[str, Any]) -> dict[str, Any]:
         "eventSourceARN": ARN + LOCAL.prefix + queue,
         "awsRegion": "eu-central-1",
     }
-

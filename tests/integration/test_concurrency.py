@@ -25,15 +25,6 @@ Together = Callable[[Callable[[int, Transaction], Any]], list[Any]]
 
 
 @pytest.fixture
-def pipeline(database: Database) -> Pipeline:
-    """A client, fresh observations, nothing pending."""
-    pipeline = Pipeline(database)
-    pipeline.client("7")
-    pipeline.observe()
-    return pipeline
-
-
-@pytest.fixture
 def together(database_fields: dict[str, Any]) -> Together:
     """Runs an act in eight transactions that begin at the same moment; what each gave."""
     gate = threading.Barrier(AT_ONCE)

@@ -1,6 +1,6 @@
 """Every door that a queue triggers, with a good message: the next one is on the right queue."""
 
-from collections.abc import Callable, Iterator
+import json
 from typing import Any
 
 import boto3
@@ -11,37 +11,10 @@ from microbatch import messages
 from microbatch.messages import QUEUES, Outgoing
 from microbatch.operations.invariants import broken_invariants
 from microbatch.platform.database import Database
-from tests.fakes.outside import answer_outside
 from tests.fakes.pipeline import Pipeline
-from tests.integration.doors import BUS, Doors, everything, forget, sample, signed
-from tests.unit.stub_server import StubServer
+from tests.integration.doors import BUS, Doors, everything, sample, signed
 
-
-@pytest.fixture
-def pipeline(database: Database) -> Pipeline:
-    """A client, fresh observations, a payment on its way."""
-    pipeline = Pipeline(database)
-    pipeline.client("7")
-    pipeline.observe()
-    return pipeline
-
-
-@pytest.fixture
-def outside() -> Iterator[StubServer]:
-    with StubServer(answer_outside) as server:
-        yield server
-
-
-@pytest.fixture
-def doors(
-    aws: None,
-    monkeypatch: pytest.MonkeyPatch,
-    database_fields: dict[str, Any],
-    outside: StubServer,
-    pipeline: Pipeline,
-) -> Iterator[Doors]:
-    yield Doors(monkeypatch, database_fields, outside.url, pipeline.wallet)
-    forget()
+OF_OBSERVATIONS = (messages.ChainObservationRequested, messages.ChainObserved)
 
 
 def next_message(pipeline: Pipeline, kind: type[messages.Message]) -> Outgoing:
@@ -56,12 +29,20 @@ def next_message(pipeline: Pipeline, kind: type[messages.Message]) -> Outgoing:
         if kind is not messages.PaymentReceived:
             pipeline.step(pipeline.queue.pop(0))
             pipeline.check()
+    if kind is messages.TransferLogsFound:
+        question = until(pipeline, messages.TransferLogsRequested)
+        pipeline.chain.mine(3)  # deep enough to be believed
+        pipeline.step(question)
+    return until(pipeline, kind)
+
+
+def until(pipeline: Pipeline, kind: type[messages.Message]) -> Outgoing:
+    """Deliver what is on its way, until a message of this class is next."""
     while type(pipeline.queue[0].message) is not kind:
         pipeline.step(pipeline.queue.pop(0))
     return pipeline.queue.pop(0)
 
 
-OF_OBSERVATIONS = (messages.ChainObservationRequested, messages.ChainObserved)
 NEXT: list[tuple[type[messages.Message], dict[str, type[messages.Message]]]] = [
     (messages.PaymentReceived, {"events": messages.EventOccurred}),
     (messages.RangeObserved, {}),
@@ -134,25 +115,33 @@ def test_an_order_for_one_swap_reserves_its_transfer(doors: Doors, pipeline: Pip
 
 
 def test_an_event_goes_to_the_bus(doors: Doors) -> None:
-    archive = boto3.client("events").create_archive(
-        ArchiveName="told",
-        EventSourceArn=f"arn:aws:events:eu-central-1:123456789012:event-bus/{BUS}",
-    )
-
+    put: list[Any] = []
+    session = boto3.DEFAULT_SESSION
+    assert session is not None
+    watch = ("provide-client-params.events.PutEvents", lambda params, **_: put.append(params))
+    session.events.register(*watch)
     event = sample(messages.EventOccurred)
+
     assert doors.deliver("events", signed("events", event)) == 0
 
+    session.events.unregister(*watch)
     assert doors.counts() == {}
-    told = boto3.client("events").describe_archive(ArchiveName="told")
-    assert archive["State"] == "ENABLED"
-    assert told["EventCount"] == 1
+    ((entry,),) = [request["Entries"] for request in put]
+    assert entry["EventBusName"] == BUS
+    assert json.loads(entry["Detail"])["id"] == event.event_id
 
 
-def test_the_signer_sends_the_committed_bytes_of_the_row(doors: Doors, pipeline: Pipeline) -> None:
-    next_message(pipeline, messages.PreflightObserved)
-    pipeline.queue.clear()
-    preflight = Pipeline.chain_preflight if hasattr(Pipeline, "chain_preflight") else None
-    assert preflight is None
+def test_the_signer_commits_the_bytes_that_it_sends(doors: Doors, pipeline: Pipeline) -> None:
+    pipeline.step(next_message(pipeline, messages.PaymentExecutionRequest))
+    execution = until(pipeline, messages.PaymentExecutionRequest)
+
+    assert doors.deliver(execution.queue, signed(execution.queue, execution.message)) == 0
+
+    (sent,) = doors.waiting("chain-requests")
+    (attempt,) = pipeline.rows("SELECT tx_hash, raw_transaction FROM transfer_attempts")
+    assert isinstance(sent, messages.BroadcastRequested)
+    assert attempt == {"tx_hash": sent.tx_hash, "raw_transaction": sent.raw_transaction}
+    assert pipeline.rows("SELECT state FROM transfers") == [{"state": "signed"}]
 
 
 def test_a_repeated_batch_result_changes_nothing(doors: Doors, pipeline: Pipeline) -> None:
@@ -171,6 +160,3 @@ def test_a_repeated_batch_result_changes_nothing(doors: Doors, pipeline: Pipelin
 def money_in(database: Database) -> dict[str, list[Any]]:
     tables = ("payments", "transfers", "transfer_attempts", "wallets", "swaps")
     return {name: rows for name, rows in everything(database).items() if name in tables}
-
-
-Spoil = Callable[[str], str]

@@ -26,17 +26,19 @@ ALLOWED: dict[str, frozenset[str]] = {
     "codec": frozenset({"errors"}),
     "messages": frozenset({"messages", "codec", "errors"}),
     "events": frozenset({"messages", "errors"}),
+    "webhook": frozenset({"messages", "errors", "observability"}),
     "model": frozenset({"own model", "other model", "money", "errors"}),
     "store": frozenset({"own model", "messages", "money", "errors", "transaction"}),
     "service": ROOM
     | PLAIN
     | {"pace", "events", "other service", "other model", "transaction", "observability"},
-    "outside": PLAIN | {"own model", "vendors", "observability"},
+    "outside": PLAIN | {"own model", "vendors", "webhook", "observability"},
     "vendors": frozenset({"vendors", "money", "errors", "codec"}),
     "platform": frozenset({"platform", "observability", "transaction", "errors"}),
     "wiring": ROOM
     | PLAIN
-    | {"pace", "events", "wiring", "vendors", "platform", "observability", "transaction"}
+    | {"pace", "events", "webhook", "wiring", "vendors", "platform"}
+    | {"observability", "transaction"}
     | {f"other {part}" for part in ("model", "service", "inside", "outside")},
     "function": PLAIN
     | {"wiring", "platform", "observability", "transaction"}
@@ -53,6 +55,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "requests": frozenset({"vendors"}),
     "web3": frozenset({"vendors"}),
     "eth_account": frozenset({"vendors"}),
+    "eth_keys": frozenset({"vendors"}),
     "eth_utils": frozenset({"vendors"}),
     "aws_lambda_powertools": frozenset({"platform", "wiring", "function"}),
 }

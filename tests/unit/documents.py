@@ -1,4 +1,4 @@
-"""What a document names: paths, commands and tables, for the tests that compare it with the code."""
+"""What a document names, for the tests that compare it with the code."""
 
 import re
 from pathlib import Path

@@ -2,9 +2,37 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 SQS_DELAY_SECONDS_MAX = 900
 MARGIN_SECONDS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Standstill:
+    """For which rows the reconciler sends a message again.
+
+    The wait grows with the time a row has been in its state, from `stale_after_seconds` to half
+    that time, up to an hour: an outage of a day does not pile up hundreds of copies.
+    """
+
+    SQL: ClassVar[str] = (
+        "%(now)s - greatest(state_since, asked_at) >= least("
+        " greatest(%(stale)s, (%(now)s - state_since) / 2), %(longest)s)"
+    )
+
+    now: datetime
+    stale_after_seconds: int
+    longest_seconds: int
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """For the SQL."""
+        return {
+            "now": self.now,
+            "stale": timedelta(seconds=self.stale_after_seconds),
+            "longest": timedelta(seconds=max(self.longest_seconds, self.stale_after_seconds)),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +65,10 @@ class Pace:
         """
         wait_seconds = self.wait_seconds(since, now)
         return now - timedelta(seconds=wait_seconds - min(wait_seconds / 4, MARGIN_SECONDS))
+
+    def standstill(self, now: datetime) -> "Standstill":
+        """When a row has stood still for too long at this time."""
+        return Standstill(now, self.stale_after_seconds, self.slow_poll_wait_seconds)
 
     def stale_before(self, now: datetime) -> datetime:
         """A row for which nothing has happened since then is sent its message again."""

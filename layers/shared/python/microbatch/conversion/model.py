@@ -39,6 +39,7 @@ class Limits:
     max_age_seconds: int
     max_payments: int
     max_wei: Wei
+    max_payment_wei: Wei  # a larger one no exchange takes now; it must not block the others
     max_attempts: int
     observation_max_age_seconds: int
     minimum_margin_percent: Decimal

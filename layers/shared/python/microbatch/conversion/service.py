@@ -15,13 +15,14 @@ from microbatch.hostpay import service as hostpay
 from microbatch.market import service as market
 from microbatch.market.model import ETH_TO_USDT, ETH_USD
 from microbatch.messages import Announcement, Outgoing
-from microbatch.money import MicroUsdt, Usd, Wei, value_usd
+from microbatch.money import MicroUsdt, Usd, Wei, value_usd, wei_from_eth
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import logger
 from microbatch.swap import service as swaps
 from microbatch.swap.model import Terms
 
 MAX_ATTEMPTS = 5
+UNBOUNDED = Wei(10**60)
 STALE_ROWS_MAX = 200
 
 
@@ -74,11 +75,12 @@ def check_threshold(tx: Transaction, now: datetime, policy: Policy) -> Check:
     A wait gives the claim back. What the check decided is recorded either way.
     """
     store.lock_checks(tx)
-    limits = _limits(tx, policy)
+    seen = _seen(tx, now, policy)
+    limits = _limits(tx, policy, seen)
     batch_id = uuid4()
     with tx.savepoint() as savepoint:
         claimed = store.claim(tx, batch_id, limits, now)
-        decision = decide(claimed, _seen(tx, now, limits), limits, now)
+        decision = decide(claimed, seen, limits, now)
         if isinstance(decision, Wait):
             savepoint.rollback()
         else:
@@ -131,15 +133,17 @@ def _open(
     return [*requested, *_events(tx, str(batch_id), now)]
 
 
-def _limits(tx: Transaction, policy: Policy) -> Limits:
+def _limits(tx: Transaction, policy: Policy, seen: Seen) -> Limits:
     threshold = store.setting(tx, "threshold_usd")
     if threshold is None:
         raise ConfigurationError("setting threshold_usd has no row")
+    provider_max = UNBOUNDED if seen.maximum_eth is None else wei_from_eth(str(seen.maximum_eth))
     return Limits(
         threshold_usd=Usd(Decimal(threshold)),
         max_age_seconds=policy.max_age_seconds,
         max_payments=policy.max_payments,
-        max_wei=policy.max_wei,
+        max_wei=min(policy.max_wei, provider_max),
+        max_payment_wei=provider_max,
         max_attempts=MAX_ATTEMPTS,
         observation_max_age_seconds=policy.observation_max_age_seconds,
         minimum_margin_percent=policy.minimum_margin_percent,
@@ -147,9 +151,9 @@ def _limits(tx: Transaction, policy: Policy) -> Limits:
     )
 
 
-def _seen(tx: Transaction, now: datetime, limits: Limits) -> Seen:
+def _seen(tx: Transaction, now: datetime, policy: Policy) -> Seen:
     names = [ETH_USD, ETH_TO_USDT.minimum, ETH_TO_USDT.maximum, ETH_TO_USDT.rate]
-    fresh = market.fresh(tx, names, now, limits.observation_max_age_seconds)
+    fresh = market.fresh(tx, names, now, policy.observation_max_age_seconds)
     values = {name: seen.value for name, seen in fresh.items()}
     return Seen(
         eth_usd=values.get(ETH_USD),

@@ -63,7 +63,7 @@ def claim(tx: Transaction, batch_id: UUID, limits: Limits, now: datetime) -> Cla
         """
         WITH oldest AS MATERIALIZED (
             SELECT payment_id, convertible_wei, received_at FROM payments
-            WHERE state = 'pending' AND convertible_wei > 0
+            WHERE state = 'pending' AND convertible_wei BETWEEN 1 AND %(max_payment_wei)s
             ORDER BY received_at, payment_id
             LIMIT %(max_payments)s
             FOR UPDATE
@@ -86,6 +86,7 @@ def claim(tx: Transaction, batch_id: UUID, limits: Limits, now: datetime) -> Cla
         """,
         max_payments=limits.max_payments,
         max_wei=limits.max_wei,
+        max_payment_wei=limits.max_payment_wei,
         now=now,
         batch_id=str(batch_id),
     )

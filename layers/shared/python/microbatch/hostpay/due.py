@@ -31,7 +31,7 @@ def messages_due(
     if transfer.state == "approved":
         return [Outgoing("hostpay-payment-execute", execution(transfer, now), delay_seconds)]
     if transfer.state in ("signed", "broadcast", "mined"):
-        return [_chain_question(tx, transfer, now, delay_seconds)]
+        return _chain_questions(tx, transfer, now, delay_seconds)
     if transfer.state in ("confirmed", "settled"):
         return [Outgoing("hostpay-payment-response", _response(transfer, now), delay_seconds)]
     if transfer.state in ("rejected", "failed") and transfer.swap_id is not None:
@@ -105,23 +105,25 @@ def broadcast(transfer: Transfer, raw: bytes, tx_hash: str, now: datetime) -> Br
 RESEND_BYTES_AFTER = timedelta(seconds=60)
 
 
-def _chain_question(
+def _chain_questions(
     tx: Transaction, transfer: Transfer, now: datetime, delay_seconds: int
-) -> Outgoing:
-    """Look for the receipt; but send the bytes (again) when that has not been done for a while."""
+) -> list[Outgoing]:
+    """Look for the receipt, and send the bytes (again) when that has not been done for a while."""
     attempt = signing_store.last_attempt(tx, transfer.unique_id)
     assert attempt is not None, f"transfer {transfer.unique_id} is {transfer.state} without bytes"
-    offered_lately = attempt.sent_at is not None and now - attempt.sent_at < RESEND_BYTES_AFTER
-    if transfer.state == "mined" or (transfer.state == "broadcast" and offered_lately):
-        question = ReceiptRequested(
-            timestamp=int(now.timestamp()),
-            unique_id=transfer.unique_id,
-            wallet=transfer.wallet,
-            tx_hash=transfer.tx_hash or attempt.tx_hash,
-        )
-        return Outgoing("chain-requests", question, delay_seconds)
     again = broadcast(transfer, attempt.raw_transaction, attempt.tx_hash, now)
-    return Outgoing("chain-requests", again, delay_seconds)
+    offer = Outgoing("chain-requests", again, delay_seconds)
+    if transfer.state == "signed":
+        return [offer]
+    question = ReceiptRequested(
+        timestamp=int(now.timestamp()),
+        unique_id=transfer.unique_id,
+        wallet=transfer.wallet,
+        tx_hash=transfer.tx_hash or attempt.tx_hash,
+    )
+    ask = Outgoing("chain-requests", question, delay_seconds)
+    offered_lately = attempt.sent_at is not None and now - attempt.sent_at < RESEND_BYTES_AFTER
+    return [ask] if transfer.state == "mined" or offered_lately else [offer, ask]
 
 
 def _response(transfer: Transfer, now: datetime) -> PaymentExecutionResponse:

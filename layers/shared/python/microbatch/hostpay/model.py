@@ -125,6 +125,11 @@ class Limits:
     gas_limit_ceiling: int
     gas_reserve_wei: Wei
 
+    @property
+    def approval_max_age(self) -> timedelta:
+        """How old the exchange's "waiting" may be when we sign."""
+        return timedelta(seconds=self.approval_max_age_seconds)
+
 
 class Verdict(StrEnum):
     """What becomes of an approved transfer at the signer."""
@@ -191,7 +196,7 @@ def fees_for(transfer: Transfer) -> Fees:
 def readiness(transfer: Transfer, limits: Limits, now: datetime) -> Ruling:
     """Whether an approved transfer may go on to the wallet's lock at all."""
     assert transfer.approved_at is not None
-    if now - transfer.approved_at > timedelta(seconds=limits.approval_max_age_seconds):
+    if now - transfer.approved_at > limits.approval_max_age:
         return Ruling(Verdict.ASK_EXCHANGE, "approval_too_old")
     if transfer.preflight_at is None or now - transfer.preflight_at > timedelta(
         seconds=limits.preflight_max_age_seconds

@@ -19,6 +19,7 @@ from microbatch.messages import (
     RefundRequested,
     StatusCheckRequest,
     StatusCheckResponse,
+    TransactionSighted,
     TransferLogsFound,
     TransferLogsRequested,
 )
@@ -57,7 +58,7 @@ def answer(message: Message, node: Node, now: datetime) -> list[Outgoing]:
             return [Outgoing(CHAIN_RESULTS, _preflight(message, node, timestamp))]
         case BroadcastRequested():
             return [Outgoing(CHAIN_RESULTS, _broadcast(message, node, timestamp))]
-        case ReceiptRequested():
+        case ReceiptRequested() | TransactionSighted():
             return [Outgoing(CHAIN_RESULTS, _receipt(message, node, timestamp))]
         case ChainObservationRequested():
             return [Outgoing(CHAIN_RESULTS, _observe(message, node, now))]
@@ -112,11 +113,13 @@ def _broadcast(message: BroadcastRequested, node: Node, timestamp: int) -> Broad
     )
 
 
-def _receipt(message: ReceiptRequested, node: Node, timestamp: int) -> ReceiptObserved:
+def _receipt(
+    message: ReceiptRequested | TransactionSighted, node: Node, timestamp: int
+) -> ReceiptObserved:
     found = node.receipt(wallet=message.wallet, tx_hash=message.tx_hash)
     return ReceiptObserved(
         timestamp=timestamp,
-        unique_id=message.unique_id,
+        unique_id=message.unique_id if isinstance(message, ReceiptRequested) else "",
         tx_hash=message.tx_hash,
         status=found.status,
         block_number=found.block_number,
@@ -127,6 +130,7 @@ def _receipt(message: ReceiptRequested, node: Node, timestamp: int) -> ReceiptOb
         head_number=found.head_number,
         latest_nonce=found.latest_nonce,
         finalized_nonce=found.finalized_nonce,
+        sender=found.sender,
     )
 
 

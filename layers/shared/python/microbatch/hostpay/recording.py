@@ -56,25 +56,35 @@ def _broadcast(
             outcome=message.outcome,
             detail=message.detail,
         )
-    if transfer.state == "signed":
-        _move(tx, transfer, "broadcast", now)
-        transfer = _locked(tx, transfer.unique_id)
-    if transfer.state not in ("broadcast", "mined"):
-        return []
+    if transfer.state != "signed":
+        return []  # the question for its receipt is on its way by itself
+    _move(tx, transfer, "broadcast", now)
+    transfer = _locked(tx, transfer.unique_id)
     return asks_again(tx, transfer, now, policy.pace)
 
 
 def _receipt(
     message: ReceiptObserved, tx: Transaction, now: datetime, policy: Policy
 ) -> list[Outgoing]:
-    """Mined, confirmed at depth, failed, or taken back by a reorganisation."""
-    transfer = _locked(tx, message.unique_id)
+    """Mined, confirmed at depth, failed, or taken back by a reorganisation.
+
+    The answer to a hint names no transfer; found by its hash, it is an answer like any other.
+    """
+    unique_id = message.unique_id or signing_store.owner_of(tx, message.tx_hash)
+    if unique_id is None:
+        _tell_foreign(tx, message)
+        return []
+    transfer = _locked(tx, unique_id)
     _must_be_ours(tx, transfer, message.tx_hash)
+    if transfer.state == "failed":
+        return messages_due(tx, transfer, now)
     if transfer.state not in ("signed", "broadcast", "mined"):
         return []
     on_chain = message.status != "absent" and message.block_hash == message.canonical_hash
     if not on_chain:
-        if transfer.state == "mined":
+        # A node that has not come as far as the block knows nothing of it yet.
+        lags = message.status == "absent" and message.head_number < (transfer.block_number or 0)
+        if transfer.state == "mined" and not lags:
             logger.error("transfer_reorganised", unique_id=transfer.unique_id)
             _move(tx, transfer, "broadcast", now)
             signing_store.move_attempt(tx, message.tx_hash, "sent", now)
@@ -94,6 +104,20 @@ def _receipt(
         _move(tx, transfer, "confirmed", now)
         logger.info("transfer_confirmed", unique_id=transfer.unique_id, tx_hash=message.tx_hash)
     return messages_due(tx, _locked(tx, transfer.unique_id), now)
+
+
+def _tell_foreign(tx: Transaction, message: ReceiptObserved) -> None:
+    """Somebody's transaction concerns us. That our wallet sent it, and not we, is an alarm.
+
+    The log only: what is done about it is decided by finalized evidence.
+    """
+    if message.sender and signing_store.is_ours(tx, message.sender):
+        logger.error(
+            "foreign_transaction",
+            wallet=message.sender,
+            tx_hash=message.tx_hash,
+            block_number=message.block_number,
+        )
 
 
 _TAKERS: dict[type[Message], Callable[[Any, Transaction, datetime, Policy], list[Outgoing]]] = {

@@ -1,12 +1,12 @@
 """A host payment from its order to its settlement, but for signing and recording."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from microbatch.codec import agrees
 from microbatch.errors import IllegalTransition, PermanentFailure
 from microbatch.hostpay import store
-from microbatch.hostpay.due import asks_again, messages_due
+from microbatch.hostpay.due import asks_again, looks_again, messages_due
 from microbatch.hostpay.model import DECIMALS, ENDED, NOT_YET, Limits, Transfer
 from microbatch.messages import (
     BatchOrder,
@@ -23,6 +23,10 @@ from microbatch.swap import service as swaps
 from microbatch.swap.model import Swap
 
 STALE_ROWS_MAX = 200
+
+# An order that comes again sends what these states call for; from `signed` on the chain's own
+# questions and the reconciler keep a transfer moving.
+RESENT_BY_ORDER = frozenset({"requested", "approved", "rejected", "failed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +56,9 @@ def take_order(
     if existing is not None:
         if problem:
             raise PermanentFailure(f"order for {swap.swap_id} refused: {problem}")
-        return messages_due(tx, existing, now) if existing.asked_at is None else []
+        swaps.pay_ordered(tx, swap, now)
+        resent = existing.state in RESENT_BY_ORDER and existing.asked_at is None
+        return messages_due(tx, existing, now) if resent else []
     _reserve(tx, swap, problem, policy, now)
     if problem:
         logger.error("order_parked", unique_id=swap.swap_id, reason=problem)
@@ -114,16 +120,12 @@ def approve(
     transfer = _locked(tx, answer.unique_id)
     if transfer.cn_api_id != answer.cn_api_id:
         raise PermanentFailure(f"{answer.cn_api_id} is not the exchange of {transfer.unique_id}")
-    if transfer.state == "approved" and transfer.asked_at is None:
+    if transfer.state == "rejected" or (transfer.state == "approved" and transfer.asked_at is None):
         return messages_due(tx, transfer, now)
     if transfer.state != "requested":
         return []
     if answer.status == "waiting":
-        if answer.payin_address.lower() != transfer.to_address.lower():
-            return _park(tx, transfer, "payin_address_changed", now)
-        refusal = _refusal(tx, transfer, now, policy)
-        _move(tx, transfer, "rejected" if refusal else "approved", now, refusal)
-        return messages_due(tx, _locked(tx, transfer.unique_id), now)
+        return _approve_waiting(answer, transfer, tx, now, policy)
     if answer.status in ENDED:
         _move(tx, transfer, "rejected", now, f"exchange_{answer.status}")
         return messages_due(tx, _locked(tx, transfer.unique_id), now)
@@ -132,6 +134,27 @@ def approve(
     if answer.status not in NOT_YET:
         logger.error("exchange_not_waiting", unique_id=transfer.unique_id, status=answer.status)
     return asks_again(tx, transfer, now, policy.pace)
+
+
+def _approve_waiting(
+    answer: StatusCheckResponse,
+    transfer: Transfer,
+    tx: Transaction,
+    now: datetime,
+    policy: Policy,
+) -> list[Outgoing]:
+    """Approve as of the time of the answer: an old one proves nothing, the exchange may be over."""
+    answered_at = min(now, datetime.fromtimestamp(answer.timestamp, UTC))
+    if not answer.payin_address or now - answered_at > policy.limits.approval_max_age:
+        return asks_again(tx, transfer, now, policy.pace)
+    if answer.payin_address.lower() != transfer.to_address.lower():
+        return _park(tx, transfer, "payin_address_changed", now)
+    refusal = _refusal(tx, transfer, now, policy)
+    if refusal:
+        _move(tx, transfer, "rejected", now, refusal)
+    else:
+        store.approve(tx, transfer.unique_id, approved_at=answered_at, now=now)
+    return messages_due(tx, _locked(tx, transfer.unique_id), now)
 
 
 def _refusal(tx: Transaction, transfer: Transfer, now: datetime, policy: Policy) -> str | None:
@@ -145,7 +168,9 @@ def complete(message: PaymentExecutionResponse, tx: Transaction, now: datetime) 
 
     What it was for is read from the row, never guessed from the message.
     """
-    transfer = _locked(tx, message.unique_id)
+    transfer = store.read(tx, message.unique_id)  # no lock: the swap's comes first
+    if transfer is None:
+        raise PermanentFailure(f"transfer {message.unique_id!r} is not known")
     if transfer.state == "settled":
         return []
     if transfer.state != "confirmed":
@@ -186,10 +211,11 @@ def due(tx: Transaction, now: datetime, policy: Policy) -> list[Outgoing]:
     """The messages of all transfers that have stood still for too long."""
     outgoing: list[Outgoing] = []
     waiting = ("requested", "approved", "signed", "broadcast", "mined", "confirmed")
-    for transfer in store.standing_still(
-        tx, waiting, policy.pace.stale_before(now), STALE_ROWS_MAX
-    ):
-        outgoing += asks_again(tx, transfer, now, policy.pace)
+    for transfer in store.standing_still(tx, waiting, policy.pace.standstill(now), STALE_ROWS_MAX):
+        if transfer.state == "approved":
+            outgoing += looks_again(tx, transfer, now, policy.pace, at_once=True)
+        else:
+            outgoing += asks_again(tx, transfer, now, policy.pace)
     return outgoing
 
 

@@ -36,7 +36,7 @@ class SignedTransaction(Protocol):
 
 
 class Signer(Protocol):
-    """Whoever holds the wallet's key (vendors.ethereum; a KMS key one day)."""
+    """Whoever holds the wallet's key, as a secret or inside KMS (vendors.ethereum)."""
 
     @property
     def address(self) -> str:
@@ -59,7 +59,9 @@ class Signer(Protocol):
         max_fee_per_gas_wei: int,
         max_priority_fee_per_gas_wei: int,
     ) -> SignedTransaction:
-        """Sign one EIP-1559 transaction; the same fields give the same bytes (RFC 6979)."""
+        """Sign one EIP-1559 transaction. The same fields need not give the same bytes: what is
+        sent is what was committed.
+        """
         ...
 
 
@@ -84,7 +86,8 @@ def sign(
         return []
     if signer.address.lower() != policy.limits.wallet.lower():
         raise ConfigurationError(
-            "HOST_WALLET_PRIVATE_KEY is not the key of HOST_WALLET_ADDRESS: nothing is signed"
+            f"the wallet's key is that of {signer.address}, not of HOST_WALLET_ADDRESS:"
+            " nothing is signed"
         )
     if not signer.accepts(transfer.to_address):
         return _follow(tx, transfer, Ruling(Verdict.PARK, "payin_checksum_wrong"), now, policy)
@@ -171,7 +174,8 @@ def _follow(
         assert requested is not None
         return messages_due(tx, requested, now)
     if ruling.verdict is Verdict.LOOK:
-        return looks_again(tx, transfer, now, policy.pace, at_once=True)
+        first_look = transfer.preflight_at is None  # else hops are slow: do not hammer the node
+        return looks_again(tx, transfer, now, policy.pace, at_once=first_look)
     if ruling.verdict is Verdict.PARK:
         store.move(
             tx,

@@ -165,6 +165,25 @@ def has_attempt(tx: Transaction, unique_id: str, tx_hash: str) -> bool:
     )
 
 
+def owner_of(tx: Transaction, tx_hash: str) -> str | None:
+    """The transfer for which the bytes of this hash were signed; None when they are not ours."""
+    row = tx.one(
+        "SELECT unique_id FROM transfer_attempts WHERE tx_hash = %(tx_hash)s", tx_hash=tx_hash
+    )
+    return str(row["unique_id"]) if row else None
+
+
+def is_ours(tx: Transaction, wallet: str) -> bool:
+    """Whether a wallet is in our books."""
+    return (
+        tx.one(
+            "SELECT 1 AS found FROM wallets WHERE lower(address) = lower(%(wallet)s) LIMIT 1",
+            wallet=wallet,
+        )
+        is not None
+    )
+
+
 def note_broadcast(tx: Transaction, tx_hash: str, outcome: str, now: datetime) -> None:
     """Note that the bytes were offered to a node, and what it said: evidence only.
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from microbatch.hostpay.model import Transfer
 from microbatch.messages import PreflightObserved, ReceiptObserved
+from microbatch.pace import Standstill
 from microbatch.platform.database import Transaction
 
 COLUMNS = """unique_id, context, kind, swap_id, cn_api_id, wallet, chain_id, currency, network,
@@ -70,6 +71,15 @@ def lock(tx: Transaction, unique_id: str) -> Transfer | None:
     return Transfer.from_row(row) if row else None
 
 
+def read(tx: Transaction, unique_id: str) -> Transfer | None:
+    """The transfer as it is now, not locked."""
+    row = tx.one(
+        f"SELECT {COLUMNS} FROM transfers WHERE unique_id = %(unique_id)s",  # noqa: S608
+        unique_id=unique_id,
+    )
+    return Transfer.from_row(row) if row else None
+
+
 def lock_of_swap(tx: Transaction, swap_id: str) -> Transfer | None:
     """The swap's live transfer, or its last ended one, locked until the transaction ends."""
     row = tx.one(
@@ -94,8 +104,7 @@ def move(
         tx.execute(
             """
             UPDATE transfers SET state = %(state_to)s, state_since = %(now)s, asked_at = NULL,
-                approved_at = CASE WHEN %(state_to)s = 'approved' THEN %(now)s
-                    WHEN %(state_to)s = 'requested' THEN NULL ELSE approved_at END,
+                approved_at = CASE WHEN %(state_to)s = 'requested' THEN NULL ELSE approved_at END,
                 reason = coalesce(%(reason)s, reason)
             WHERE unique_id = %(unique_id)s AND state = %(state_from)s
             """,
@@ -105,6 +114,17 @@ def move(
             now=now,
             reason=reason,
         )
+    )
+
+
+def approve(tx: Transaction, unique_id: str, *, approved_at: datetime, now: datetime) -> None:
+    """Approve a requested transfer, as of the time the exchange said it waits."""
+    tx.execute(
+        "UPDATE transfers SET state = 'approved', state_since = %(now)s, asked_at = NULL,"
+        " approved_at = %(approved_at)s WHERE unique_id = %(unique_id)s AND state = 'requested'",
+        unique_id=unique_id,
+        approved_at=approved_at,
+        now=now,
     )
 
 
@@ -180,15 +200,20 @@ def win_ask(tx: Transaction, unique_id: str, now: datetime, not_since: datetime)
 
 
 def standing_still(
-    tx: Transaction, states: Sequence[str], before: datetime, limit: int
+    tx: Transaction, states: Sequence[str], standstill: Standstill, limit: int
 ) -> list[Transfer]:
-    """Transfers in these states for which nothing has been sent or changed since `before`."""
+    """Transfers in these states for which nothing has been sent or changed for too long.
+
+    A confirmed one waits for its exchange; only its swap not knowing of it is a standstill.
+    """
     rows = tx.all(
         f"SELECT {COLUMNS} FROM transfers WHERE state = ANY(%(states)s)"  # noqa: S608
-        " AND greatest(state_since, asked_at) <= %(before)s"
-        " ORDER BY state_since LIMIT %(limit)s FOR UPDATE SKIP LOCKED",
+        f" AND {Standstill.SQL}"
+        " AND (state <> 'confirmed' OR EXISTS (SELECT FROM swaps WHERE swaps.state = 'created'"
+        "   AND swaps.swap_id = transfers.swap_id))"
+        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s FOR UPDATE SKIP LOCKED",
         states=list(states),
-        before=before,
         limit=limit,
+        **standstill.parameters,
     )
     return [Transfer.from_row(row) for row in rows]

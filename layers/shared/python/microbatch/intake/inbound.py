@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import datetime
 
 from microbatch.codec import BYTES_MAX
@@ -11,20 +11,9 @@ from microbatch.messages import Outgoing, PaymentReceived
 from microbatch.platform.observability import count, logger
 from microbatch.vendors import nowpayments, standard_webhooks
 from microbatch.vendors.notification import Notification
+from microbatch.webhook import Answer, Receiver, refused
 
 COUNTED_STATUS = "finished"  # every other status is a step on the way, or an end without money
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the sender is told, and what is queued before it is told so."""
-
-    status_code: int
-    fields: dict[str, str]
-    outgoing: list[Outgoing] = field(default_factory=list)
-
-
-Receiver = Callable[[bytes, Mapping[str, str], str, datetime], Answer]
 
 
 def receive_nowpayments(
@@ -78,9 +67,7 @@ def _receive(
     try:
         verify()
     except InvalidToken as error:
-        count("webhook_unauthorized")
-        logger.warning("webhook_unauthorized", source=source, reason=str(error))
-        return Answer(401, {"error": str(error)})
+        return refused(source, error)
     try:
         notification = parse()
     except InvalidInput as error:

@@ -68,7 +68,7 @@ class Notice:
             self.source,
             self.payment_id,
             self.client_id,
-            self.received_amount,
+            _same_number(self.received_amount),
             self.received_currency,
             self.received_network,
             self.order_id,
@@ -76,6 +76,14 @@ class Notice:
             self.payment_status,
         )
         return hashlib.sha256("\x1f".join(parts).encode()).digest()
+
+
+def _same_number(text: str) -> str:
+    """0.004 and 0.0040 are one amount; what is no number stays as it is."""
+    try:
+        return str(Decimal(text).normalize())
+    except ArithmeticError:
+        return text
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,14 +21,14 @@ def accumulate(
     before may have ended between its commit and its sending.
     """
     notice = _notice(message)
+    store.lock_payment_id(tx, notice.payment_id)
     booked = store.fingerprint(tx, notice.payment_id)
-    known = booked == notice.fingerprint or notice.fingerprint in store.held_fingerprints(
-        tx, notice.payment_id
-    )
+    held = store.held_fingerprints(tx, notice.payment_id)
+    known = notice.fingerprint in (booked, *held)
     if known:
         logger.info("payment_duplicate", payment_id=notice.payment_id)
     else:
-        verdict = _conflict(booked, notice) or judge(
+        verdict = _conflict(booked, held, notice) or judge(
             notice,
             store.client(tx, notice.client_id),
             market.fresh_price(tx, now, policy.observation_max_age_seconds),
@@ -40,17 +40,10 @@ def accumulate(
 
 def _keep(tx: Transaction, notice: Notice, verdict: Credit | Hold, now: datetime) -> None:
     if isinstance(verdict, Credit):
-        if store.insert_payment(tx, notice, verdict, now):
-            logger.info(
-                "payment_accumulated", payment_id=notice.payment_id, net_wei=verdict.net_wei
-            )
-            return
-        # Another copy has committed since we looked: compare with what it stored.
-        conflict = _conflict(store.fingerprint(tx, notice.payment_id), notice)
-        if conflict is None:
-            return
-        verdict = conflict
-    if store.insert_held(tx, notice, verdict, now):
+        store.insert_payment(tx, notice, verdict, now)
+        logger.info("payment_accumulated", payment_id=notice.payment_id, net_wei=verdict.net_wei)
+    else:
+        store.insert_held(tx, notice, verdict, now)
         logger.warning("payment_held", payment_id=notice.payment_id, reason=verdict.reason.value)
 
 
@@ -69,11 +62,12 @@ def _events(tx: Transaction, notice: Notice, now: datetime) -> list[Outgoing]:
     return [event("payment.held", subject, held, occurred_at=at, now=now)]
 
 
-def _conflict(booked: bytes | None, notice: Notice) -> Hold | None:
-    if booked is None or booked == notice.fingerprint:
+def _conflict(booked: bytes | None, held: list[bytes], notice: Notice) -> Hold | None:
+    if booked is None and not held:
         return None
+    what = "booked" if booked is not None else "held"
     return Hold(
-        HoldReason.CONFLICT, f"payment {notice.payment_id} is booked with other particulars"
+        HoldReason.CONFLICT, f"payment {notice.payment_id} is {what} with other particulars"
     )
 
 

@@ -7,6 +7,13 @@ from microbatch.intake.model import Client, Credit, Hold, Notice
 from microbatch.platform.database import Transaction
 
 
+def lock_payment_id(tx: Transaction, payment_id: str) -> None:
+    """One notification of an id at a time; released with the transaction."""
+    tx.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(%(payment_id)s, 0))", payment_id=payment_id
+    )
+
+
 def client(tx: Transaction, client_id: str) -> Client | None:
     """The client, if one is registered."""
     row = tx.one(
@@ -35,35 +42,32 @@ def held_fingerprints(tx: Transaction, payment_id: str) -> list[bytes]:
     return [row["fingerprint"] for row in rows]
 
 
-def insert_payment(tx: Transaction, notice: Notice, credit: Credit, now: datetime) -> bool:
-    """Book a payment; False when one with this id is there already."""
-    return bool(
-        tx.execute(
-            """
-            INSERT INTO payments (payment_id, source, client_id, state, state_since, received_at,
-                received_wei, fee_percent, fee_wei, net_wei, invoice_usd, net_usd, net_usd_from,
-                paid_at, fingerprint, notification)
-            VALUES (%(payment_id)s, %(source)s, %(client_id)s, %(state)s, %(now)s, %(now)s,
-                %(received_wei)s, %(fee_percent)s, %(fee_wei)s, %(net_wei)s, %(invoice_usd)s,
-                %(net_usd)s, %(net_usd_from)s, %(paid_at)s, %(fingerprint)s, %(notification)s)
-            ON CONFLICT (payment_id) DO NOTHING
-            """,
-            payment_id=notice.payment_id,
-            source=notice.source,
-            client_id=notice.client_id,
-            state=credit.state,
-            now=now,
-            received_wei=credit.received_wei,
-            fee_percent=credit.fee_percent,
-            fee_wei=credit.fee_wei,
-            net_wei=credit.net_wei,
-            invoice_usd=credit.invoice_usd,
-            net_usd=credit.net_usd,
-            net_usd_from=credit.net_usd_from,
-            paid_at=notice.paid_at,
-            fingerprint=notice.fingerprint,
-            notification=notice.body,
-        )
+def insert_payment(tx: Transaction, notice: Notice, credit: Credit, now: datetime) -> None:
+    """Book a payment. Its id is locked and new: a second row would be an error."""
+    tx.execute(
+        """
+        INSERT INTO payments (payment_id, source, client_id, state, credited_as, state_since,
+            received_at, received_wei, fee_percent, fee_wei, net_wei, invoice_usd, net_usd,
+            net_usd_from, paid_at, fingerprint, notification)
+        VALUES (%(payment_id)s, %(source)s, %(client_id)s, %(state)s, %(state)s, %(now)s,
+            %(now)s, %(received_wei)s, %(fee_percent)s, %(fee_wei)s, %(net_wei)s, %(invoice_usd)s,
+            %(net_usd)s, %(net_usd_from)s, %(paid_at)s, %(fingerprint)s, %(notification)s)
+        """,
+        payment_id=notice.payment_id,
+        source=notice.source,
+        client_id=notice.client_id,
+        state=credit.state,
+        now=now,
+        received_wei=credit.received_wei,
+        fee_percent=credit.fee_percent,
+        fee_wei=credit.fee_wei,
+        net_wei=credit.net_wei,
+        invoice_usd=credit.invoice_usd,
+        net_usd=credit.net_usd,
+        net_usd_from=credit.net_usd_from,
+        paid_at=notice.paid_at,
+        fingerprint=notice.fingerprint,
+        notification=notice.body,
     )
 
 
@@ -108,8 +112,7 @@ def booked(tx: Transaction, payment_id: str, fingerprint: bytes) -> dict[str, An
     return tx.one(
         "SELECT payment_id, client_id, received_wei::text AS received_wei,"
         " fee_wei::text AS fee_wei, net_wei::text AS net_wei, received_at,"
-        " CASE WHEN payout_strategy = 'instant' THEN 'waiting_instant' ELSE 'pending' END AS state"
-        " FROM payments JOIN clients USING (client_id)"
+        " credited_as AS state FROM payments"
         " WHERE payment_id = %(payment_id)s AND fingerprint = %(fingerprint)s",
         payment_id=payment_id,
         fingerprint=fingerprint,

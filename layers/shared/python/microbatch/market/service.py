@@ -120,4 +120,7 @@ def due(tx: Transaction, now: datetime, source: Source) -> list[Outgoing]:
         ),
     )
     not_since = now - timedelta(seconds=source.period_seconds)
-    return [request for name, request in requests if store.win_request(tx, name, now, not_since)]
+    due_now = [request for name, request in requests if store.win_request(tx, name, now, not_since)]
+    if due_now:
+        store.delete_before(tx, now - timedelta(days=KEPT_DAYS))
+    return due_now

@@ -47,10 +47,6 @@ def win_request(tx: Transaction, name: str, now: datetime, not_since: datetime) 
     )
 
 
-def delete_before(tx: Transaction, name: str, before: datetime) -> int:
-    """Forget observations of a name that nothing can use any more; how many they were."""
-    return tx.execute(
-        "DELETE FROM observations WHERE name = %(name)s AND observed_at < %(before)s",
-        name=name,
-        before=before,
-    )
+def delete_before(tx: Transaction, before: datetime) -> int:
+    """Forget observations that nothing can use any more; how many they were."""
+    return tx.execute("DELETE FROM observations WHERE observed_at < %(before)s", before=before)

@@ -16,6 +16,7 @@ from microbatch.messages.chain import (
     ReceiptObserved,
     ReceiptRequested,
     RefundRequested,
+    TransactionSighted,
     TransferLogsRequested,
 )
 from microbatch.messages.events import EventOccurred
@@ -79,6 +80,7 @@ __all__ = [
     "RefundRequested",
     "StatusCheckRequest",
     "StatusCheckResponse",
+    "TransactionSighted",
     "TransferLogsFound",
     "TransferLogsRequested",
     "body",

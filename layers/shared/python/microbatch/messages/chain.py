@@ -88,7 +88,7 @@ class ReceiptObserved(OwnMessage):
     TYPE: ClassVar[int] = 35
 
     timestamp: Seconds
-    unique_id: Text
+    unique_id: Text  # "" in answer to a TransactionSighted: the hash tells whose it is
     tx_hash: Text
     status: Text  # "success", "reverted" or "absent" (unknown to the node; proves nothing)
     block_number: Count
@@ -99,6 +99,7 @@ class ReceiptObserved(OwnMessage):
     head_number: Count
     latest_nonce: Count
     finalized_nonce: Count
+    sender: Text = ""  # who sent the transaction; "" when absent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,4 +156,18 @@ class RefundRequested(OwnMessage):
     swap_id: Text
     cn_api_id: Text
     to_address: Text
+    tx_hash: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionSighted(OwnMessage):
+    """Somebody says that this transaction moved something of ours: chain_webhook → chain_gateway.
+
+    A hint, whose receipt is looked for once; the answer alone counts.
+    """
+
+    TYPE: ClassVar[int] = 40
+
+    timestamp: Seconds
+    wallet: Text
     tx_hash: Text

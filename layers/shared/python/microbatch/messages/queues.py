@@ -17,6 +17,7 @@ from microbatch.messages.chain import (
     ReceiptObserved,
     ReceiptRequested,
     RefundRequested,
+    TransactionSighted,
     TransferLogsRequested,
 )
 from microbatch.messages.events import EventOccurred
@@ -90,6 +91,7 @@ QUEUES: dict[str, Carrier] = {
             ChainObservationRequested,
             TransferLogsRequested,
             RefundRequested,
+            TransactionSighted,
         ),
     ),
     "chain-results": Carrier(

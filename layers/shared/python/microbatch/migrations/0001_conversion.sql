@@ -132,6 +132,8 @@ CREATE TABLE observations (
     UNIQUE (name, observed_at)
 );
 
+CREATE INDEX observations_by_age ON observations (observed_at);
+
 CREATE TABLE observation_requests (
     name     text PRIMARY KEY,
     asked_at timestamptz NOT NULL
@@ -171,6 +173,7 @@ CREATE TABLE payments (
     client_id       text NOT NULL REFERENCES clients,
     state           text NOT NULL CHECK (state IN ('pending', 'waiting_instant', 'held', 'swapping',
                         'converted', 'in_payout', 'paid', 'parked')),
+    credited_as     text NOT NULL CHECK (credited_as IN ('pending', 'waiting_instant')),
     state_since     timestamptz NOT NULL,
     received_at     timestamptz NOT NULL,
     received_wei    numeric(78, 0) NOT NULL CHECK (received_wei > 0),
@@ -276,6 +279,7 @@ CREATE TABLE swaps (
     provider_amount_to numeric,
     payout_hash        text,
     refund_hash        text,
+    provider_refund_amount numeric,
     refunded_units     numeric(78, 0) CHECK (refunded_units > 0),
     received_units     numeric(78, 0) CHECK (received_units > 0),
     reason             text,
@@ -322,7 +326,7 @@ CREATE TABLE token_receipts (
 CREATE INDEX token_receipts_of_swap ON token_receipts (swap_id);
 
 CREATE TABLE wallets (
-    address    text NOT NULL CHECK (address ~ '^0x[0-9a-fA-F]{40}$'),
+    address    text NOT NULL CHECK (address ~ '^0x[0-9a-f]{40}$'),
     chain_id   bigint NOT NULL,
     first_nonce bigint NOT NULL CHECK (first_nonce >= 0),
     next_nonce bigint NOT NULL,
@@ -341,7 +345,7 @@ CREATE TABLE transfers (
     kind                    text NOT NULL CHECK (kind IN ('exchange', 'direct')),
     swap_id                 text REFERENCES swaps,
     cn_api_id               text,
-    wallet                  text NOT NULL,
+    wallet                  text NOT NULL CHECK (wallet ~ '^0x[0-9a-f]{40}$'),
     chain_id                bigint NOT NULL,
     currency                text NOT NULL,
     network                 text NOT NULL,

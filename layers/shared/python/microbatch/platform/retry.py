@@ -203,7 +203,9 @@ def _facts(record: SQSRecord) -> dict[str, Any]:
 def _reason(error: BaseException) -> str:
     if isinstance(error, MicrobatchError):
         return error.reason
-    return f"{type(error).__name__}: {error}"
+    # The first line only: a database error's further lines quote the row.
+    text = (str(error).splitlines() or [""])[0]
+    return f"{type(error).__name__}: {text}"
 
 
 def _first_sent_ms(record: SQSRecord) -> int:

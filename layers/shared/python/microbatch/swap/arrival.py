@@ -3,8 +3,10 @@
 import json
 import re
 from datetime import datetime
+from decimal import Decimal
 
 from microbatch.messages import ExchangeStatusObserved, RefundFound, TransferLogsFound
+from microbatch.money import ETH_DECIMALS
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import logger
 from microbatch.swap import store
@@ -38,12 +40,19 @@ def is_settled(message: TransferLogsFound | RefundFound, confirmations: int) -> 
     return message.status == "success" and depth >= confirmations
 
 
+def has_transfers(message: TransferLogsFound) -> bool:
+    """Whether the transaction moved any of the token to us at all."""
+    return bool(json.loads(message.logs))
+
+
 def book(
-    tx: Transaction, swap: Swap, message: TransferLogsFound, now: datetime
+    tx: Transaction, swap: Swap, message: TransferLogsFound, now: datetime, band_percent: Decimal
 ) -> tuple[int, str | None]:
-    """(units that arrived, why a person has to look at it or None); records the logs."""
-    logs = json.loads(message.logs)
-    for log in logs:
+    """(units that arrived, why a person has to look at it or None); records the logs.
+
+    Without the provider's own word on the amount, what it had quoted is the measure.
+    """
+    for log in json.loads(message.logs):
         fresh = store.insert_receipt(
             tx,
             tx_hash=message.tx_hash,
@@ -58,12 +67,31 @@ def book(
         if not fresh:
             return 0, "receipt_used_before"
     units = store.received_units(tx, swap.swap_id)
-    if units == 0:
-        return 0, "nothing_arrived"
     decimals = DECIMALS[swap.to_currency, swap.to_network]
-    if disagrees(units, decimals, swap.provider_amount_to):
-        return units, "arrived_differs_from_provider"
+    if swap.provider_amount_to is not None:
+        if disagrees(units, decimals, swap.provider_amount_to):
+            return units, "arrived_differs_from_provider"
+    elif swap.expected_to_amount is not None and disagrees(
+        units, decimals, swap.expected_to_amount, band_percent
+    ):
+        return units, "arrived_differs_from_quote"
     return units, None
+
+
+def refund_problem(
+    tx: Transaction, swap: Swap, tx_hash: str, came_back_wei: int, band_percent: Decimal
+) -> str | None:
+    """Why a refund is not simply booked, its loss the clients'; or None."""
+    if not 0 < came_back_wei <= swap.from_amount_units:
+        return "refund_is_not_what_was_paid"
+    if store.refund_is_used(tx, tx_hash):
+        return "refund_used_before"
+    named = swap.provider_refund_amount
+    if named is not None and disagrees(came_back_wei, ETH_DECIMALS, named):
+        return "refund_differs_from_provider"
+    if disagrees(came_back_wei, ETH_DECIMALS, swap.from_amount, band_percent):
+        return "refund_loss_too_large"
+    return None
 
 
 def warn_of_trouble(swap: Swap, message: ExchangeStatusObserved) -> None:
@@ -75,3 +103,5 @@ def warn_of_trouble(swap: Swap, message: ExchangeStatusObserved) -> None:
             cn_api_id=swap.cn_api_id,
             status=message.status,
         )
+    if message.status == "finished" and not message.payout_hash:
+        logger.error("finished_without_payout_hash", swap_id=swap.swap_id)

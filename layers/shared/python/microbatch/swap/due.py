@@ -50,13 +50,20 @@ def messages_due(
     return []
 
 
-def asks_again(tx: Transaction, swap: Swap, now: datetime, policy: Rules) -> list[Outgoing]:
-    """The swap's message once more, if nobody has sent it within the wait; polls are delayed."""
+def asks_again(
+    tx: Transaction, swap: Swap, now: datetime, policy: Rules, *, of_exchange: bool = False
+) -> list[Outgoing]:
+    """The swap's message once more, if nobody has sent it within the wait; polls are delayed.
+
+    `of_exchange`: what the exchange named is not on the chain, so it is the one to ask again; it
+    may name another transaction by now.
+    """
     pace = policy.pace
     if not store.win_ask(tx, swap.swap_id, now, pace.not_since(swap.state_since, now)):
         return []
     delay_seconds = pace.delay_seconds(swap.state_since, now) if swap.state == "paid" else 0
-    return messages_due(swap, now, policy.token, delay_seconds)
+    token = "" if of_exchange else policy.token
+    return messages_due(swap, now, token, delay_seconds)
 
 
 def _exchange_request(swap: Swap, seconds: int) -> ExchangeRequested:
@@ -101,7 +108,7 @@ def _order(swap: Swap, seconds: int, delay_seconds: int) -> Outgoing:
 
 def _question(swap: Swap, seconds: int, token: str, delay_seconds: int) -> Outgoing:
     assert swap.cn_api_id is not None
-    if swap.payout_hash is None and swap.refund_hash is not None:
+    if swap.payout_hash is None and swap.refund_hash is not None and token:
         refund = RefundRequested(
             timestamp=seconds,
             swap_id=swap.swap_id,

@@ -80,10 +80,12 @@ class Swap:
     refund_address: str
     cn_api_id: str | None
     payin_address: str | None
+    expected_to_amount: Decimal | None
     provider_status: str | None
     provider_amount_to: Decimal | None
     payout_hash: str | None
     refund_hash: str | None
+    provider_refund_amount: Decimal | None
     received_units: int | None
 
     @classmethod
@@ -119,7 +121,7 @@ class Swap:
 
 
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
-DISAGREEMENT_PERCENT_MAX = 1
+DISAGREEMENT_PERCENT_MAX = Decimal(1)
 
 
 def accepts(swap: Swap, offer: Any, band_percent: Decimal) -> str | None:
@@ -155,9 +157,11 @@ def _within_band(offered: Decimal, fair: Decimal, band_percent: Decimal) -> bool
     return abs(offered - fair) * 100 <= fair * band_percent
 
 
-def disagrees(units: int, decimals: int, provider_amount: Decimal | None) -> bool:
-    """Whether what arrived and what the provider says it sent differ by more than 1 %."""
-    if provider_amount is None:
-        return False
-    arrived = coins(units, decimals)
-    return abs(arrived - provider_amount) * 100 > provider_amount * DISAGREEMENT_PERCENT_MAX
+def disagrees(
+    units: int,
+    decimals: int,
+    named: Decimal,
+    percent: Decimal = DISAGREEMENT_PERCENT_MAX,
+) -> bool:
+    """Whether what is on the chain and what was named differ by more than so many per cent."""
+    return abs(coins(units, decimals) - named) * 100 > named * percent

@@ -114,6 +114,7 @@ def _status(
         amount_to=Decimal(message.amount_to) if message.amount_to else None,
         payout_hash=payout_hash,
         refund_hash=refund_hash,
+        refund_amount=Decimal(message.refund_amount) if message.refund_amount else None,
     )
     arrival.warn_of_trouble(swap, message)
     swap = locked(tx, swap.swap_id)
@@ -131,9 +132,14 @@ def _logs(
         return messages_due(swap, now) if swap.asked_at is None else []
     if swap.state != "paid" or swap.cn_api_id != message.cn_api_id:
         return []
+    if message.tx_hash != swap.payout_hash:
+        return []  # the exchange has named another transaction since
     if not arrival.is_settled(message, policy.confirmations):
-        return asks_again(tx, swap, now, policy)
-    received, problem = arrival.book(tx, swap, message, now)
+        return asks_again(tx, swap, now, policy, of_exchange=message.status != "success")
+    if not arrival.has_transfers(message):
+        logger.error("payout_without_transfer", swap_id=swap.swap_id, tx_hash=message.tx_hash)
+        return asks_again(tx, swap, now, policy, of_exchange=True)
+    received, problem = arrival.book(tx, swap, message, now, policy.band_percent)
     if problem:
         return park(tx, swap, problem, now)
     move(tx, swap, "finished", now, received_units=received)
@@ -151,10 +157,11 @@ def _refund(message: RefundFound, tx: Transaction, now: datetime, policy: Policy
     ):
         return []
     if not arrival.is_settled(message, policy.confirmations):
-        return asks_again(tx, swap, now, policy)
+        return asks_again(tx, swap, now, policy, of_exchange=message.status != "success")
     came_back_wei = int(message.amount_wei)
-    if not 0 < came_back_wei <= swap.from_amount_units:
-        return park(tx, swap, "refund_is_not_what_was_paid", now)
+    problem = arrival.refund_problem(tx, swap, message.tx_hash, came_back_wei, policy.band_percent)
+    if problem:
+        return park(tx, swap, problem, now)
     move(tx, swap, "refunded", now, refunded_units=came_back_wei)
     logger.warning("swap_refunded", swap_id=swap.swap_id, came_back_wei=came_back_wei)
     told: list[Outgoing] = owner_of(swap).refunded(tx, swap.owner_id, came_back_wei, now)

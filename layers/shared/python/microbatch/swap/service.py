@@ -56,7 +56,9 @@ def payable_by_id(tx: Transaction, swap_id: str, cn_api_id: str) -> Swap | None:
 
 def refuses(tx: Transaction, swap_id: str, now: datetime, max_age_seconds: int) -> str | None:
     """Why the exchange would not take this swap's amount any more, as far as we know; or None."""
-    swap = moves.locked(tx, swap_id)
+    swap = store.read(tx, swap_id)  # no lock: the transfer's is held
+    if swap is None:
+        return None
     seen = market.fresh(tx, [swap.pair.minimum], now, max_age_seconds).get(swap.pair.minimum)
     if seen is not None and seen.value is not None and swap.from_amount < seen.value:
         return f"minimum_raised_to_{seen.value.normalize():f}"
@@ -87,7 +89,7 @@ def due(tx: Transaction, now: datetime, policy: Policy) -> list[Outgoing]:
     """The messages of all swaps that have stood still for too long."""
     outgoing: list[Outgoing] = []
     for swap in store.standing_still(
-        tx, ("requested", "created", "paid"), policy.pace.stale_before(now), STALE_ROWS_MAX
+        tx, ("requested", "created", "paid"), policy.pace.standstill(now), STALE_ROWS_MAX
     ):
         outgoing += asks_again(tx, swap, now, policy)
     return outgoing

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from microbatch.pace import Standstill
 from microbatch.platform.database import Transaction
 from microbatch.swap.model import Swap, Terms
 
 COLUMNS = """swap_id, context, owner_id, generation, state, state_since, asked_at, from_currency,
     from_network, from_amount_units, value_usd, to_currency, to_network, payout_address,
-    refund_address, cn_api_id, payin_address, provider_status, provider_amount_to, payout_hash,
-    refund_hash, received_units"""
+    refund_address, cn_api_id, payin_address, expected_to_amount, provider_status,
+    provider_amount_to, payout_hash, refund_hash, provider_refund_amount, received_units"""
 
 
 def insert(tx: Transaction, terms: Terms, now: datetime) -> bool:
@@ -51,6 +52,24 @@ def lock(tx: Transaction, swap_id: str) -> Swap | None:
         swap_id=swap_id,
     )
     return Swap.from_row(row) if row else None
+
+
+def read(tx: Transaction, swap_id: str) -> Swap | None:
+    """The swap as it is now, not locked."""
+    row = tx.one(
+        f"SELECT {COLUMNS} FROM swaps WHERE swap_id = %(swap_id)s",  # noqa: S608
+        swap_id=swap_id,
+    )
+    return Swap.from_row(row) if row else None
+
+
+def refund_is_used(tx: Transaction, refund_hash: str) -> bool:
+    """Whether another swap has been refunded by this transaction."""
+    row = tx.one(
+        "SELECT 1 AS used FROM swaps WHERE refund_hash = %(refund_hash)s AND state = 'refunded'",
+        refund_hash=refund_hash,
+    )
+    return row is not None
 
 
 def lock_by_owner(tx: Transaction, context: str, owner_id: str, cn_api_id: str) -> Swap | None:
@@ -150,18 +169,24 @@ def set_provider_state(
     amount_to: Decimal | None,
     payout_hash: str | None,
     refund_hash: str | None,
+    refund_amount: Decimal | None,
 ) -> None:
     """Note what the provider says of the swap's exchange."""
     tx.execute(
-        "UPDATE swaps SET provider_status = %(status)s,"
-        " provider_amount_to = coalesce(%(amount_to)s, provider_amount_to),"
-        " payout_hash = coalesce(%(payout_hash)s, payout_hash),"
-        " refund_hash = coalesce(%(refund_hash)s, refund_hash) WHERE swap_id = %(swap_id)s",
+        """
+        UPDATE swaps SET provider_status = %(status)s,
+            provider_amount_to = coalesce(%(amount_to)s, provider_amount_to),
+            payout_hash = coalesce(%(payout_hash)s, payout_hash),
+            refund_hash = coalesce(%(refund_hash)s, refund_hash),
+            provider_refund_amount = coalesce(%(refund_amount)s, provider_refund_amount)
+        WHERE swap_id = %(swap_id)s
+        """,
         swap_id=swap_id,
         status=status,
         amount_to=amount_to,
         payout_hash=payout_hash,
         refund_hash=refund_hash,
+        refund_amount=refund_amount,
     )
 
 
@@ -224,15 +249,15 @@ def received_units(tx: Transaction, swap_id: str) -> int:
 
 
 def standing_still(
-    tx: Transaction, states: Sequence[str], before: datetime, limit: int
+    tx: Transaction, states: Sequence[str], standstill: Standstill, limit: int
 ) -> list[Swap]:
-    """Swaps in these states for which nothing has been sent or changed since `before`."""
+    """Swaps in these states for which nothing has been sent or changed for too long."""
     rows = tx.all(
         f"SELECT {COLUMNS} FROM swaps WHERE state = ANY(%(states)s)"  # noqa: S608
-        " AND greatest(state_since, asked_at) <= %(before)s"
-        " ORDER BY state_since LIMIT %(limit)s FOR UPDATE SKIP LOCKED",
+        f" AND {Standstill.SQL}"
+        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s FOR UPDATE SKIP LOCKED",
         states=list(states),
-        before=before,
         limit=limit,
+        **standstill.parameters,
     )
     return [Swap.from_row(row) for row in rows]

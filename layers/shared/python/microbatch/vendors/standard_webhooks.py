@@ -121,7 +121,11 @@ def _text(fields: dict[str, object], name: str, *, needed: bool = True) -> str:
     text = value.strip()
     if needed and not text:
         raise InvalidInput(f"{name} is empty")
-    if "\0" in text or len(text.encode(errors="replace")) > STR_MAX_BYTES:
+    try:
+        size_bytes = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"{name} is not valid Unicode text") from error
+    if "\0" in text or size_bytes > STR_MAX_BYTES:
         raise InvalidInput(f"{name} is longer than {STR_MAX_BYTES} bytes or contains NUL")
     return text
 

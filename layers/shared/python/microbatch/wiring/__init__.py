@@ -12,6 +12,7 @@ from microbatch.wiring.parts import (
 )
 from microbatch.wiring.policies import (
     conversion_policy,
+    host_wallet,
     hostpay_policy,
     intake_policy,
     observation_source,
@@ -30,6 +31,7 @@ __all__ = [
     "database",
     "event_bus",
     "health_probes",
+    "host_wallet",
     "hostpay_policy",
     "http_answer",
     "intake_policy",

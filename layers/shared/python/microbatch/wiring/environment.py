@@ -37,8 +37,8 @@ def percent(name: str) -> Decimal:
 
 
 def address(name: str) -> str:
-    """A setting that is an Ethereum address."""
-    value = setting(name)
+    """A setting that is an Ethereum address, in lower case: one spelling, one wallet."""
+    value = setting(name).lower()
     if not value.startswith("0x") or len(value) != ADDRESS_CHARACTERS:
         raise ConfigurationError(f"setting {name} is not an Ethereum address")
     return value

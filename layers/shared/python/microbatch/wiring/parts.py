@@ -7,32 +7,39 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from microbatch.errors import ConfigurationError
 from microbatch.messages import QUEUES
 from microbatch.wiring.environment import mapping_of, setting, whole_number
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
+    from microbatch.hostpay.signing import Signer
     from microbatch.platform.bus import EventBus
     from microbatch.platform.database import Database
     from microbatch.platform.queues import Queues
     from microbatch.platform.retry import QueueAddress, RetryingProcessor, RetryPolicy
     from microbatch.platform.secrets import Secrets
     from microbatch.vendors.changenow import ChangeNow
-    from microbatch.vendors.ethereum.key_signer import KeySigner
     from microbatch.vendors.ethereum.node import Node
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
+KMS_SECONDS_MAX = 2
+OPTIONAL_SECRETS = frozenset({"ALCHEMY_SIGNING_KEY"})  # empty: its route answers "not configured"
 
 
 @cache
-def aws_client(service: str) -> Any:
+def aws_client(service: str, connect_seconds: int = 3, read_seconds: int = 10) -> Any:
     """A boto3 client."""
     import boto3  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
 
     # No client retries by itself: a message that fails comes again.
-    once = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 1})
+    once = Config(
+        connect_timeout=connect_seconds,
+        read_timeout=read_seconds,
+        retries={"total_max_attempts": 1},
+    )
     return boto3.client(service, config=once)
 
 
@@ -132,11 +139,25 @@ def node() -> "Node":
 
 
 @cache
-def signer() -> "KeySigner":
-    """The host wallet's key."""
+def signer() -> "Signer":
+    """The host wallet's key: a secret, or one inside KMS."""
+    source = setting("WALLET_KEY_SOURCE")
+    if source == "kms":
+        return _kms_signer()
+    if source != "secret":
+        raise ConfigurationError("setting WALLET_KEY_SOURCE is neither secret nor kms")
     from microbatch.vendors.ethereum.key_signer import KeySigner  # noqa: PLC0415
 
     return KeySigner(secrets().text("HOST_WALLET_PRIVATE_KEY"))
+
+
+def _kms_signer() -> "Signer":
+    from microbatch.platform.kms import KmsKey  # noqa: PLC0415
+    from microbatch.vendors.ethereum.kms_signer import KmsSigner  # noqa: PLC0415
+
+    # It is called under the wallet's lock, so others wait for as long as it takes.
+    client = aws_client("kms", connect_seconds=KMS_SECONDS_MAX, read_seconds=KMS_SECONDS_MAX)
+    return KmsSigner(KmsKey(client, setting("WALLET_KMS_KEY_ID")))
 
 
 @cache
@@ -147,6 +168,8 @@ def checked() -> None:
     """
     families = {carrier.key for carrier in QUEUES.values()}
     for name in mapping_of("SECRET_IDS"):
+        if name in OPTIONAL_SECRETS:
+            continue
         if name in families:
             secrets().signing_keys(name)
         elif name == "DATABASE":

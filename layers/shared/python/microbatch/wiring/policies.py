@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from microbatch.swap.service import Policy as SwapPolicy
 
 
+def host_wallet() -> str:
+    """The wallet that pays."""
+    return address("HOST_WALLET_ADDRESS")
+
+
 @cache
 def intake_policy() -> "IntakePolicy":
     """How a payment is taken in."""

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from microbatch import messages
-from microbatch.errors import InvalidToken, RetryLater
+from microbatch.errors import ConfigurationError, InvalidToken, RetryLater
 from microbatch.messages import QUEUES, Announcement, Outgoing
 from microbatch.wiring.parts import checked, database, queue_name, queues, secrets
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-    from microbatch.intake.inbound import Receiver
+    from microbatch.webhook import Receiver
 
 
 def utc_now() -> datetime:
@@ -85,19 +85,32 @@ def ask(
     send(act(message, outside(), utc_now()))
 
 
-def webhook(event: Mapping[str, Any], routes: Mapping[str, tuple[str, "Receiver"]]) -> Any:
+def webhook(
+    event: Mapping[str, Any], routes: Mapping[str, tuple[str, "Receiver"]], *arguments: Any
+) -> Any:
     """An edge stage: verify and read the raw body, queue, and only then answer."""
     checked()
     secret_name, receive = routes[event["routeKey"]]
+    try:
+        secret = secrets().text(secret_name)
+    except ConfigurationError as error:  # of a sender that may be left out: see OPTIONAL_SECRETS
+        _warn("webhook_not_configured", str(error))
+        return http_answer(503, {"error": "not configured"})
     body = event.get("body") or ""
     raw_body = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
     headers = event.get("headers") or {}
-    answer = receive(raw_body, headers, secrets().text(secret_name), utc_now())
+    answer = receive(raw_body, headers, secret, utc_now(), *arguments)
     try:
         send(answer.outgoing)
     except RetryLater:
         return http_answer(503, {"error": "not stored, send it again"})
     return http_answer(answer.status_code, answer.fields)
+
+
+def _warn(name: str, reason: str) -> None:
+    from microbatch.platform.observability import logger  # noqa: PLC0415
+
+    logger.warning(name, reason=reason)
 
 
 def http_answer(status_code: int, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,6 +44,7 @@ class Receipt:
     canonical_hash: str = ""
     gas_used: int = 0
     effective_gas_price_wei: int = 0
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

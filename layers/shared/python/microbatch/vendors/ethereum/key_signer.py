@@ -1,10 +1,10 @@
 """The wallet's key from a secret, as the one thing that can sign."""
 
-from microbatch.vendors.ethereum.signing import Signed, address_of, is_checksummed, sign_transfer
+from microbatch.vendors.ethereum.signing import Signed, address_of, may_be_paid, sign_transfer
 
 
 class KeySigner:
-    """Signs with a private key held in memory; a KMS key signs behind the same two members."""
+    """Signs with a private key held in memory; KmsSigner has the same members."""
 
     def __init__(self, private_key: str) -> None:
         """Raises ConfigurationError when the key is malformed, never showing it."""
@@ -16,8 +16,7 @@ class KeySigner:
 
     def accepts(self, to_address: str) -> bool:
         """Whether an address may be paid: EIP-55 when it is of mixed case, else a plain one."""
-        plain = to_address in (to_address.lower(), "0x" + to_address[2:].upper())
-        return plain or is_checksummed(to_address)
+        return may_be_paid(to_address)
 
     def sign(
         self,

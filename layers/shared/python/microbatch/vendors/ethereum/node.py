@@ -24,6 +24,7 @@ from microbatch.vendors.ethereum.fees import fees_now
 from microbatch.vendors.ethereum.receipts import (
     GET_RECEIPT,
     receipt_quantity,
+    receipt_sender,
     receipt_status,
     transfers_in,
 )
@@ -125,6 +126,7 @@ class Node:
             canonical_hash=self._canonical_hash(block_number),
             gas_used=receipt_quantity(found, "gasUsed"),
             effective_gas_price_wei=receipt_quantity(found, "effectiveGasPrice"),
+            sender=receipt_sender(found),
         )
 
     def transfer_logs(self, *, tx_hash: str, token: str, to_address: str) -> TransferLogs:

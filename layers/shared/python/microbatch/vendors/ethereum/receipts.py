@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from microbatch.vendors.ethereum.rpc import malformed, octets, quantity, words
+from microbatch.vendors.wire import ETHEREUM_ADDRESS
 
 GET_RECEIPT = "eth_getTransactionReceipt"
 TRANSFER_TOPIC = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
@@ -32,6 +33,12 @@ def receipt_status(found: dict[str, Any]) -> str:
     if status not in (0, 1):
         raise malformed(GET_RECEIPT)
     return "success" if status else "reverted"
+
+
+def receipt_sender(found: dict[str, Any]) -> str:
+    """Who sent the transaction, in lower case; "" when the node does not say."""
+    sender = str(found.get("from"))
+    return sender.lower() if ETHEREUM_ADDRESS.fullmatch(sender) else ""
 
 
 def transfers_in(found: dict[str, Any], token: str, to_address: str) -> tuple[TokenTransfer, ...]:
