@@ -26,9 +26,9 @@ def assert_converted(
     assert arrived == logged["units"] == batch["received_microusdt"] > 0
     shares = [int(row["share_microusdt"]) for row in rows]
     assert sum(shares) == arrived
-    assert shares == split_pro_rata(arrived, [int(row["net_wei"]) for row in rows])
+    assert shares == split_pro_rata(arrived, [int(row["convertible_wei"]) for row in rows])
 
-    assert_paid_once(world, before, batch_id, sum(int(row["net_wei"]) for row in rows))
+    assert_paid_once(world, before, batch_id, sum(int(row["convertible_wei"]) for row in rows))
     assert world.dead_letters() == {}
     assert world.broken_invariants() == []
 

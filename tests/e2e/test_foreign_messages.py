@@ -1,5 +1,6 @@
 """What somebody else puts straight onto a queue ends in its dead-letter queue and moves nothing."""
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -85,11 +86,12 @@ def foreign(world: World, queue: str) -> Iterator[tuple[str, str, str]]:
 def test_foreign_messages_become_dead_letters_with_a_reason(world: World) -> None:
     books = world.digests()
     sent = {queue: list(foreign(world, queue)) for queue in world.endpoints.queues}
-    for queue, put in sent.items():
-        for _, body, _ in put:
-            world.put(queue, body)
-
-    world.until_quiet()
+    # one to each queue at a time: many at once would start many workers of every function
+    for round_ in itertools.zip_longest(*sent.values()):
+        for queue, foreign_message in zip(sent, round_, strict=True):
+            if foreign_message is not None:
+                world.put(queue, foreign_message[1])
+        world.until_quiet()
     dead = {queue: dict(world.take_dead_letters(queue)) for queue in sent}
 
     for queue, put in sent.items():

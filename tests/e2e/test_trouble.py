@@ -15,7 +15,7 @@ CREATE, STATUS = "/v2/exchange", "/v2/exchange/by-id"
 def unavailable(world: World) -> None:
     """For its creation, before its payment and after it."""
     world.script(path=CREATE, method="POST", kind="status", status=503, times=1)
-    world.script(path=STATUS, kind="status", status=503, times=2)
+    world.script(path=STATUS, kind="status", status=503, times=1)
     world.script(path=STATUS, kind="drop", skip=1, times=1)
 
 

@@ -28,6 +28,7 @@ ODD: dict[tuple[str, str], str] = {
     ("outcome_amount", '"much"'): "malformed",
     ("outcome_amount", "null"): "amount_unknown",
     ("price_amount", "1e15"): "implausible_amount",
+    ("price_amount", "1.59"): "implausible_amount",  # a fifth of what came, and less
     ("outcome_currency", '"btc"'): "wrong_asset",
     ("outcome_currency", "null"): "wrong_asset",
     ("outcome_currency", '"ethbsc"'): "wrong_asset",

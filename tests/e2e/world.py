@@ -11,6 +11,7 @@ from typing import Any
 import requests
 
 from local import nowpayments
+from local.contracts.deploy import DEFAULT_ETH_USD
 from local.customer import Customer
 from local.day import SHOP
 from local.endpoints import Endpoints
@@ -32,8 +33,8 @@ BOOKS = (
     "transfer_attempts",
 )
 CONVERSION_SECONDS = 60.0
-ARRIVAL_SECONDS = 30.0
 POLL_SECONDS = 0.1
+CENT = Decimal("0.01")
 QUIET_LOOKS = 3  # a message that a function has in hand is in no queue for a moment
 
 _payment_ids = itertools.count(time.time_ns() // 1_000_000)  # nobody has used these
@@ -51,9 +52,11 @@ class World(Customer):
     # --- payments -------------------------------------------------------------------------------
 
     def notification(self, eth: str, client_id: str = SHOP, **rest: Any) -> dict[str, Any]:
-        """Of a payment that nobody has heard of yet."""
+        """Of a payment that nobody has heard of yet, invoiced at what it is worth."""
+        amount = Decimal(eth)
+        invoice_usd = (amount * DEFAULT_ETH_USD).quantize(CENT)
         return nowpayments.notification(
-            next(_payment_ids), int(client_id), Decimal(eth), Decimal("7"), **rest
+            next(_payment_ids), int(client_id), amount, invoice_usd, **rest
         )
 
     def pay(self, *eth: str) -> list[str]:

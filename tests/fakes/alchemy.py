@@ -1,5 +1,6 @@
 """Alchemy's notifications, in the shapes that its documentation and its requests show."""
 
+import base64
 import hashlib
 import hmac
 import json
@@ -83,3 +84,14 @@ def signature(body: bytes, key: str = KEY) -> str:
 def headers(body: bytes, key: str = KEY) -> dict[str, str]:
     """The headers of one request, as the API hands them on."""
     return {"content-type": "application/json", "x-alchemy-signature": signature(body, key)}
+
+
+def request(body: bytes, *, key: str = KEY, encoded: bool = False) -> dict[str, Any]:
+    """What API Gateway makes of one request."""
+    return {
+        "version": "2.0",
+        "routeKey": "POST /webhooks/alchemy",
+        "headers": headers(body, key),
+        "body": base64.b64encode(body).decode() if encoded else body.decode(),
+        "isBase64Encoded": encoded,
+    }

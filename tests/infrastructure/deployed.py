@@ -1,12 +1,14 @@
 """Reads back from the synthesized templates what an environment would deploy."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from cdk.config import Environment
 
 Properties = dict[str, Any]
+
+POLICIES = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
 
 QUEUE_URL = "https://sqs.ap-southeast-1.amazonaws.com/123456789012/microbatch-prod-"
 SECRET_ARN = "arn:aws:secretsmanager:ap-southeast-1:123456789012:secret:-AbCdEf/microbatch/prod/"
@@ -67,7 +69,7 @@ class Deployed:
         role = self.of_type("AWS::IAM::Role")[role_id]
         assert "ManagedPolicyArns" not in role
         documents = [policy["PolicyDocument"] for policy in role["Policies"]]
-        for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+        for kind in POLICIES:
             for policy in self.of_type(kind).values():
                 if {"Ref": role_id} in policy.get("Roles", []):
                     documents.append(policy["PolicyDocument"])
@@ -135,6 +137,21 @@ class Deployed:
 
 def _listed(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def statements_of_all_roles(deployed: Deployed) -> Iterator[Properties]:
+    """Of CDK's own roles too."""
+    for template in ("data", "pipeline"):
+        documents = [
+            policy["PolicyDocument"]
+            for role in deployed.of_type("AWS::IAM::Role", template).values()
+            for policy in role.get("Policies", [])
+        ]
+        for type_ in POLICIES:
+            found = deployed.of_type(type_, template).values()
+            documents += [policy["PolicyDocument"] for policy in found]
+        for document in documents:
+            yield from document["Statement"]
 
 
 def variables_bytes(deployed: Deployed, stage: str) -> int:

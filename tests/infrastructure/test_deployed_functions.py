@@ -10,6 +10,7 @@ from tests.infrastructure.deployed import Deployed, variables_bytes
 
 VARIABLES_MAX_BYTES = 4096  # Lambda's own limit; the emulator has none
 SYNC_HTTP_MAX_SECONDS = 30
+ALCHEMY_WAITS_SECONDS = 5
 
 
 def test_every_stage_is_a_function_and_every_function_a_stage(
@@ -103,6 +104,7 @@ def test_webhooks_answer_within_the_apis_limit() -> None:
     for stage in STAGES:
         if stage.routes:
             assert stage.timeout_seconds < SYNC_HTTP_MAX_SECONDS
+    assert BY_NAME["chain_webhook"].timeout_seconds < ALCHEMY_WAITS_SECONDS
 
 
 def test_no_function_is_changed_before_the_migration_ran(prod: Deployed, local: Deployed) -> None:

@@ -123,7 +123,9 @@ def test_only_payments_wait_to_be_batched(prod: Deployed) -> None:
 
 def test_outbound_functions_take_one_message_at_a_time(prod: Deployed) -> None:
     for queue, mapping in prod.mappings().items():
-        if CONSUMER[queue].zone == "outbound":
+        stage = CONSUMER[queue]
+        # A vendor may take its time. What a publisher calls is AWS itself: milliseconds each.
+        if stage.zone == "outbound" and not stage.publishes:
             assert mapping["BatchSize"] == 1
 
 

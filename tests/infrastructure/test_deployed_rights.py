@@ -2,9 +2,9 @@
 
 import pytest
 
-from cdk.secret_store import SIGNING_KEYS, VENDOR_SECRETS, WALLET_KEY
+from cdk.secret_store import PAYMENTS_WEBHOOK, SIGNING_KEYS, VENDOR_SECRETS, WALLET_KEY
 from cdk.stages import BY_NAME, STAGES, Stage
-from tests.infrastructure.deployed import Deployed
+from tests.infrastructure.deployed import Deployed, statements_of_all_roles
 
 CONSUME = {
     "sqs:ChangeMessageVisibility",
@@ -31,6 +31,7 @@ ALLOWED_ACTIONS = {
     "kms:Decrypt",
     "kms:GetPublicKey",
     "kms:Sign",
+    "events:PutEvents",
     "logs:CreateLogStream",
     "logs:PutLogEvents",
 }
@@ -77,10 +78,27 @@ def test_a_role_may_do_nothing_else(deployed: Deployed, stage: Stage) -> None:
             assert statement.effect == "Deny" or statement.actions <= WILDCARDS.keys()
 
 
+def test_only_stages_that_publish_put_events_and_only_on_our_bus(deployed: Deployed) -> None:
+    (bus,) = deployed.of_type("AWS::Events::EventBus")
+    publishing = [stage.name for stage in STAGES if stage.publishes]
+    # As the template says it, because a queue has the bus's name; CDK's own roles too.
+    putting = [each for each in statements_of_all_roles(deployed) if "events:" in str(each)]
+    on_our_bus = {
+        "Action": "events:PutEvents",
+        "Effect": "Allow",
+        "Resource": {"Fn::GetAtt": [bus, "Arn"]},
+    }
+
+    assert publishing
+    assert [name for name in BY_NAME if deployed.allowed(name, "events:PutEvents")] == publishing
+    assert putting == [on_our_bus] * len(publishing)
+    assert not deployed.of_type("AWS::Events::EventBusPolicy")
+
+
 def test_every_secret_of_the_stage_table_is_made(prod: Deployed, local: Deployed) -> None:
     wanted = {name for stage in STAGES for name in stage.all_secrets}
 
-    assert wanted == {"DATABASE", *VENDOR_SECRETS, *SIGNING_KEYS}
+    assert wanted == {"DATABASE", PAYMENTS_WEBHOOK, *VENDOR_SECRETS, *SIGNING_KEYS}
     for deployed in (prod, local):
         prefix = f"microbatch/{deployed.environment.name}/"
         made = deployed.of_type("AWS::SecretsManager::Secret", "data").values()
@@ -106,6 +124,17 @@ def test_the_wallet_key_has_an_encryption_key_only_its_reader_may_use(prod: Depl
     assert encrypted == {"microbatch/prod/HOST_WALLET_PRIVATE_KEY"}
     assert users == {"hostpay_signer"}
     assert prod.allowed("hostpay_signer", "kms:Decrypt") == {key}
+
+
+def test_the_edge_holds_its_senders_secrets_and_the_key_of_its_queue() -> None:
+    held = {stage.name: set(stage.all_secrets) for stage in STAGES if stage.zone == "edge"}
+
+    assert held == {
+        "payment_webhook": {
+            "NOWPAYMENTS_IPN_SECRET", "PAYMENTS_WEBHOOK_SECRET", "INGRESS_SIGNING_KEY",
+        },
+        "chain_webhook": {"ALCHEMY_SIGNING_KEY", "CHAIN_SIGNING_KEY"},
+    }  # fmt: skip
 
 
 def test_outbound_and_edge_never_hold_the_database_or_the_wallet() -> None:

@@ -1,18 +1,16 @@
 """The host wallet's key, as a secret or inside KMS: exactly one function may sign with it."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from cdk import config
 from cdk.secret_store import WALLET_KEY
-from tests.infrastructure.deployed import Deployed, variables_bytes
+from tests.infrastructure.deployed import Deployed, statements_of_all_roles, variables_bytes
 
 SIGNER = "hostpay_signer"
 VARIABLES_MAX_BYTES = 4096  # Lambda's own limit
-POLICIES = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
 
 
 def wallet_key(deployed: Deployed) -> tuple[str, dict[str, Any]]:
@@ -20,21 +18,6 @@ def wallet_key(deployed: Deployed) -> tuple[str, dict[str, Any]]:
     keys = deployed.of_type("AWS::KMS::Key", "data").items()
     (found,) = [(id_, key) for id_, key in keys if "KeySpec" in key]
     return found
-
-
-def statements_of_all_roles(deployed: Deployed) -> Iterator[dict[str, Any]]:
-    """Of CDK's own roles too."""
-    for template in ("data", "pipeline"):
-        documents = [
-            policy["PolicyDocument"]
-            for role in deployed.of_type("AWS::IAM::Role", template).values()
-            for policy in role.get("Policies", [])
-        ]
-        for type_ in POLICIES:
-            found = deployed.of_type(type_, template).values()
-            documents += [policy["PolicyDocument"] for policy in found]
-        for document in documents:
-            yield from document["Statement"]
 
 
 def actions(statement: dict[str, Any]) -> set[str]:

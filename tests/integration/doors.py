@@ -32,7 +32,6 @@ FAMILIES = {carrier.key for carrier in QUEUES.values()}
 KEYS = {family: hashlib.sha256(family.encode()).hexdigest() for family in FAMILIES}
 IPN_SECRET = "ipn-secret"
 WEBHOOK_SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-ALCHEMY_KEY = alchemy.KEY
 NOWHERE = {"host": "127.0.0.1", "port": 1, "dbname": "x", "username": "x", "password": "x"}
 UNIQUE_ID = "AAAABBBBCCCC2222"
 
@@ -64,7 +63,7 @@ class Doors:
                 "DATABASE": json.dumps(dict(database_fields)),
                 "NOWPAYMENTS_IPN_SECRET": IPN_SECRET,
                 "PAYMENTS_WEBHOOK_SECRET": WEBHOOK_SECRET,
-                "ALCHEMY_SIGNING_KEY": ALCHEMY_KEY,
+                "ALCHEMY_SIGNING_KEY": alchemy.KEY,
                 "CHANGENOW_API_KEY": "changenow-key",
                 "ETHEREUM_RPC_URL": outside_url,
                 "HOST_WALLET_PRIVATE_KEY": KEY,

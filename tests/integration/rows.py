@@ -29,9 +29,10 @@ ROWS: dict[str, dict[str, Any]] = {
     },
     "payments": {
         "payment_id": "1", "source": "nowpayments", "client_id": "7", "state": "pending",
-        "state_since": NOW, "received_at": NOW, "received_wei": 100, "fee_percent": 3,
-        "fee_wei": 3, "net_wei": 97, "net_usd": Decimal("0.5"), "net_usd_from": "observation",
-        "paid_at": "", "fingerprint": b"f" * 32, "notification": b"{}",
+        "credited_as": "pending", "state_since": NOW, "received_at": NOW, "received_wei": 100,
+        "fee_percent": 3, "fee_wei": 3, "net_wei": 97, "net_usd": Decimal("0.5"),
+        "net_usd_from": "observation", "paid_at": "", "fingerprint": b"f" * 32,
+        "notification": b"{}",
     },
     "held_payments": {
         "payment_id": "1", "source": "nowpayments", "client_id": "7", "reason": "conflict",

@@ -10,7 +10,7 @@ from microbatch.money import split_pro_rata
 from microbatch.operations.invariants import broken_invariants
 from microbatch.platform.database import Database
 from microbatch.vendors.changenow import ExchangeError
-from tests.fakes.pipeline import ETH, Pipeline
+from tests.fakes.pipeline import Pipeline
 
 
 @pytest.fixture
@@ -289,26 +289,3 @@ def test_a_reorganisation_takes_the_payment_back_and_sends_the_same_bytes(
     assert len(set(pipeline.chain.offered)) == 1
     assert states(pipeline, "batches") == ["distributed"]
     assert broken_invariants(pipeline.database) == []
-
-
-def test_an_instant_clients_payment_waits_in_a_state_of_its_own(pipeline: Pipeline) -> None:
-    pipeline.client("instant_one", strategy="instant")
-    pipeline.payment("instant_one", "0.5")
-    pipeline.run()
-    assert states(pipeline, "payments") == ["waiting_instant"]
-    assert pipeline.check().decision == Wait(WaitReason.NOTHING_PENDING)
-
-
-def test_the_cap_in_wei_leaves_later_payments_for_the_next_batch(pipeline: Pipeline) -> None:
-    pipeline.conversion_policy = pipeline.conversion_policy.__class__(
-        **{
-            **{
-                name: getattr(pipeline.conversion_policy, name)
-                for name in pipeline.conversion_policy.__slots__
-            },
-            "max_wei": 2 * ETH,
-        }
-    )
-    paid_in(pipeline, "1.5", "1.5", "0.1")
-    assert pipeline.check().claimed.payments_count == 1
-    assert pipeline.check().claimed.payments_count == 2

@@ -131,10 +131,11 @@ def test_a_hundred_thousand_rows_take_seconds_and_lose_nothing(module_database: 
     with undone(module_database) as tx:
         tx.execute(
             """
-            INSERT INTO payments (payment_id, source, client_id, state, state_since, received_at,
+            INSERT INTO payments (payment_id, source, client_id, state, credited_as, state_since,
+                received_at,
                 received_wei, fee_percent, fee_wei, net_wei, net_usd_from, paid_at, fingerprint,
                 notification, batch_id)
-            SELECT number::text, 'nowpayments', '7', 'swapping', %(now)s, %(now)s,
+            SELECT number::text, 'nowpayments', '7', 'swapping', 'pending', %(now)s, %(now)s,
                 1 + wei, 3, 1, wei, 'nothing', '', decode(repeat('ab', 32), 'hex'), '', %(batch)s
             FROM (SELECT number, number::numeric * 1000003 %% 999983 * 1234567890123 AS wei
                   FROM generate_series(1, %(many)s) AS number) AS each

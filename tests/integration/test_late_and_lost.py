@@ -9,7 +9,6 @@ import pytest
 
 from microbatch.messages import (
     Outgoing,
-    PaymentReceived,
     RangeObserved,
     ReceiptObserved,
     StatusCheckResponse,
@@ -234,22 +233,6 @@ def _with_maximum(seen: RangeObserved, maximum: str) -> RangeObserved:
     return dataclasses.replace(seen, maximum=maximum)
 
 
-def test_a_second_notification_of_a_held_payment_is_a_conflict(pipeline: Pipeline) -> None:
-    pipeline.payment("unknown", "0.01", payment_id="555")
-    pipeline.payment("7", "9.99", payment_id="555")
-    pipeline.run()
-    held = pipeline.rows("SELECT reason FROM held_payments ORDER BY held_id")
-    assert [row["reason"] for row in held] == ["unknown_client", "conflict"]
-    assert pipeline.rows("SELECT * FROM payments WHERE payment_id = '555'") == []
-
-
-def test_the_same_amount_written_otherwise_is_a_duplicate(pipeline: Pipeline) -> None:
-    first: PaymentReceived = pipeline.payment("7", "0.004")
-    pipeline.payment("7", "0.0040", payment_id=first.payment_id)
-    pipeline.run()
-    assert pipeline.rows("SELECT * FROM held_payments") == []
-
-
 def test_a_lost_preflight_is_asked_for_again_within_minutes(pipeline: Pipeline) -> None:
     pipeline.check()
     until(pipeline, TRANSFER, "approved")
@@ -292,19 +275,6 @@ def test_a_node_that_lags_does_not_take_a_mined_transfer_back(pipeline: Pipeline
     assert one(pipeline, TRANSFER)["state"] == "mined"
     pipeline.run()
     assert one(pipeline, BATCH)["state"] == "distributed"
-
-
-def test_a_wallet_has_one_spelling(pipeline: Pipeline) -> None:
-    import psycopg2  # noqa: PLC0415
-
-    with (
-        pytest.raises(psycopg2.errors.CheckViolation),
-        pipeline.database.transaction() as tx,
-    ):
-        tx.execute(
-            "INSERT INTO wallets VALUES (%(address)s, 1, 0, 0, 'active', NULL, now())",
-            address="0xA0Ee7A142d267C1f36714E4a8F75612F20a79720",
-        )
 
 
 def test_an_empty_payin_address_is_asked_about_again(pipeline: Pipeline) -> None:

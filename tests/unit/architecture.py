@@ -28,7 +28,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "events": frozenset({"messages", "errors"}),
     "webhook": frozenset({"messages", "errors", "observability"}),
     "model": frozenset({"own model", "other model", "money", "errors"}),
-    "store": frozenset({"own model", "messages", "money", "errors", "transaction"}),
+    "store": frozenset({"own model", "messages", "money", "errors", "pace", "transaction"}),
     "service": ROOM
     | PLAIN
     | {"pace", "events", "other service", "other model", "transaction", "observability"},

@@ -31,6 +31,7 @@ LIMITS = Limits(
     max_age_seconds=86_400,
     max_payments=100,
     max_wei=Wei(50_000 * MILLI_ETH),
+    max_payment_wei=Wei(10**60),
     max_attempts=5,
     observation_max_age_seconds=1800,
     minimum_margin_percent=Decimal(5),

@@ -21,6 +21,7 @@ from microbatch.messages import (
     ReceiptRequested,
     StatusCheckRequest,
     StatusCheckResponse,
+    TransactionSighted,
     TransferLogsFound,
     TransferLogsRequested,
 )
@@ -61,6 +62,7 @@ RESULTS: dict[str, object] = {
     "eth_getTransactionReceipt": {
         "transactionHash": TX_HASH, "status": "0x1", "blockNumber": "0x64",
         "blockHash": BLOCK_HASH, "gasUsed": "0x5208", "effectiveGasPrice": "0x3b9aca00",
+        "from": WALLET,
         "logs": [
             {
                 "address": TOKEN.lower(), "logIndex": "0x3", "data": word(18_373_221),
@@ -164,14 +166,17 @@ def test_a_broadcast_is_answered_with_its_outcome(node):
     assert sent == [Outgoing("chain-results", observed)]
 
 
-def test_a_receipt_is_answered(node):
-    request = ReceiptRequested(timestamp=ASKED, unique_id=UNIQUE_ID, wallet=WALLET, tx_hash=TX_HASH)
+@pytest.mark.parametrize("unique_id", [UNIQUE_ID, ""])
+def test_a_receipt_is_answered_whether_it_was_asked_for_or_hinted_at(node, unique_id):
+    asked = {"timestamp": ASKED, "wallet": WALLET, "tx_hash": TX_HASH}
+    hint = TransactionSighted(**asked)
+    request = ReceiptRequested(unique_id=unique_id, **asked) if unique_id else hint
 
     sent = outbound.answer(request, node, NOW)
 
     observed = ReceiptObserved(
         timestamp=SECONDS,
-        unique_id=UNIQUE_ID,
+        unique_id=unique_id,
         tx_hash=TX_HASH,
         status="success",
         block_number=100,
@@ -182,6 +187,7 @@ def test_a_receipt_is_answered(node):
         head_number=110,
         latest_nonce=7,
         finalized_nonce=7,
+        sender=WALLET.lower(),
     )
     assert sent == [Outgoing("chain-results", observed)]
 

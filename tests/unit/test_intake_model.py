@@ -74,7 +74,12 @@ HELD: list[tuple[HoldReason, Client | None, dict[str, str]]] = [
     (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"received_amount": "a lot"}),
     (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"received_amount": "1e61"}),
     (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"received_amount": "0.0000000000000000001"}),
-    (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"received_amount": "10.000000000000000001"}),
+    (
+        HoldReason.IMPLAUSIBLE_AMOUNT,
+        CLIENT,
+        {"received_amount": "10.000000000000000001", "invoice_usd": ""},
+    ),
+    (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"received_amount": "0.0750000005"}),
     (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"invoice_usd": "-1"}),
     (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"invoice_usd": "NaN"}),
     (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"invoice_usd": "1e12"}),
@@ -100,10 +105,28 @@ def test_every_reason_but_conflict_has_been_seen() -> None:
 
 @pytest.mark.parametrize("amount", ["0.000000000000000001", "10"])
 def test_the_least_and_the_most_are_credited(amount: str) -> None:
-    credit = judged(received_amount=amount)
+    credit = judged(received_amount=amount, invoice_usd="")
 
     assert isinstance(credit, Credit)
     assert credit.fee_wei + credit.net_wei == credit.received_wei > 0
+
+
+@pytest.mark.parametrize(
+    ("amount", "eth_usd", "invoice_usd"),
+    [
+        ("0.075", Decimal(2000), "30"),  # five times its invoice, and no more
+        ("0.0001", Decimal(2000), "30"),  # less than invoiced is normal
+        ("9", None, "30"),  # without a price nobody can say
+        ("9", Decimal(2000), "0"),
+        ("9", Decimal(2000), ""),
+    ],
+)
+def test_more_than_was_invoiced_is_credited_up_to_five_times(
+    amount: str, eth_usd: Decimal | None, invoice_usd: str
+) -> None:
+    assert isinstance(
+        judged(received_amount=amount, eth_usd=eth_usd, invoice_usd=invoice_usd), Credit
+    )
 
 
 @pytest.mark.parametrize(

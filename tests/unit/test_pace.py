@@ -1,5 +1,6 @@
 """When a row that waits is asked about again."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -25,8 +26,8 @@ def after(seconds: int) -> datetime:
     [
         (0, 60, 60),
         (DAY - 1, 60, 60),
-        (DAY, 3600, SQS_DELAY_SECONDS_MAX),
-        (30 * DAY, 3600, SQS_DELAY_SECONDS_MAX),
+        (DAY, 3600, 0),  # longer than SQS delays: the reconciler asks when the time has come
+        (30 * DAY, 3600, 0),
     ],
 )
 def test_after_a_day_it_is_asked_hourly(
@@ -36,8 +37,8 @@ def test_after_a_day_it_is_asked_hourly(
     assert PACE.delay_seconds(SINCE, after(waited_seconds)) == delay_seconds
 
 
-@pytest.mark.parametrize(("waited_seconds", "pause_seconds"), [(100, 45), (2 * DAY, 2700)])
-def test_a_question_passes_after_three_quarters_of_the_wait(
+@pytest.mark.parametrize(("waited_seconds", "pause_seconds"), [(100, 45), (2 * DAY, 3585)])
+def test_a_question_passes_a_little_before_the_wait_is_over(
     waited_seconds: int, pause_seconds: int
 ) -> None:
     now = after(waited_seconds)
@@ -49,17 +50,30 @@ def test_a_row_is_stale_after_its_limit() -> None:
     assert PACE.stale_before(SINCE) == SINCE - timedelta(seconds=300)
 
 
-@pytest.mark.parametrize("wait_seconds", [1, 2, 59, 60, 899, 900, 901, 3600])
-def test_no_delay_is_longer_than_sqs_takes_and_its_answer_always_passes(wait_seconds: int) -> None:
-    pace = Pace(
-        poll_wait_seconds=wait_seconds,
-        slow_poll_wait_seconds=wait_seconds,
-        slow_poll_after_seconds=DAY,
-        stale_after_seconds=300,
-    )
+@pytest.mark.parametrize("wait_seconds", [1, 2, 59, 60, 61, 899, 900, 901, 3600])
+def test_the_answer_to_the_last_question_passes_and_its_duplicate_does_not(
+    wait_seconds: int,
+) -> None:
+    pace = replace(PACE, poll_wait_seconds=wait_seconds)
     now = after(10)
+    asked_now, asked_a_wait_ago = now, now - timedelta(seconds=wait_seconds)
 
-    delay = timedelta(seconds=pace.delay_seconds(SINCE, now))
+    delay_seconds = pace.delay_seconds(SINCE, now)
 
-    assert delay <= timedelta(seconds=SQS_DELAY_SECONDS_MAX)
-    assert wait_seconds > 900 or now - delay <= pace.not_since(SINCE, now)
+    assert delay_seconds == (wait_seconds if wait_seconds <= SQS_DELAY_SECONDS_MAX else 0)
+    assert asked_a_wait_ago < pace.not_since(SINCE, now) < asked_now
+
+
+@pytest.mark.parametrize(
+    ("stale_seconds", "slow_seconds", "longest_seconds"), [(300, 3600, 3600), (300, 2, 300)]
+)
+def test_a_row_that_stands_still_is_never_looked_at_sooner_than_stale(
+    stale_seconds: int, slow_seconds: int, longest_seconds: int
+) -> None:
+    pace = replace(PACE, stale_after_seconds=stale_seconds, slow_poll_wait_seconds=slow_seconds)
+
+    assert pace.standstill(SINCE).parameters == {
+        "now": SINCE,
+        "stale": timedelta(seconds=stale_seconds),
+        "longest": timedelta(seconds=longest_seconds),
+    }

@@ -152,11 +152,14 @@ def test_a_row_has_whole_numbers() -> None:
 @pytest.mark.parametrize(
     ("units", "provider", "differs"),
     [(99_000_000, "100", False), (98_999_999, "100", True), (101_000_000, "100", False),
-     (101_000_001, "100", True), (100_000_000, None, False), (1, "0", True)],
+     (101_000_001, "100", True), (1, "0", True)],
 )  # fmt: skip
 def test_what_arrived_may_differ_from_the_providers_word_by_one_percent(
-    units: int, provider: str | None, differs: bool
+    units: int, provider: str, differs: bool
 ) -> None:
-    amount = None if provider is None else Decimal(provider)
+    assert disagrees(units, 6, Decimal(provider)) is differs
 
-    assert disagrees(units, 6, amount) is differs
+
+def test_how_far_they_may_differ_can_be_said() -> None:
+    assert not disagrees(75_000_000, 6, Decimal(100), Decimal(25))
+    assert disagrees(74_999_999, 6, Decimal(100), Decimal(25))

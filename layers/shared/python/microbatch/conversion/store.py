@@ -78,10 +78,13 @@ def claim(tx: Transaction, batch_id: UUID, limits: Limits, now: datetime) -> Cla
             FROM running
             WHERE payments.payment_id = running.payment_id
                 AND (running.up_to_here <= %(max_wei)s OR running.place = 1)
-            RETURNING payments.convertible_wei, payments.net_usd, payments.received_at
+            RETURNING payments.convertible_wei, payments.received_at,
+                -- what a refund kept is not worth anything any more
+                payments.net_usd * payments.convertible_wei / payments.net_wei AS net_usd
         )
         SELECT count(*) AS payments_count, coalesce(sum(convertible_wei), 0) AS net_wei,
-            coalesce(sum(net_usd), 0) AS net_usd, min(received_at) AS oldest_received_at
+            round(coalesce(sum(net_usd), 0), 6) AS net_usd,
+            min(received_at) AS oldest_received_at
         FROM moved
         """,
         max_payments=limits.max_payments,

@@ -1,13 +1,15 @@
 """Turn what the chain says into states and observations; never decide by an error alone."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from microbatch.errors import IllegalTransition, PermanentFailure
+from microbatch.errors import PermanentFailure
 from microbatch.hostpay import signing_store, store
 from microbatch.hostpay.due import asks_again, messages_due
 from microbatch.hostpay.model import Transfer
+from microbatch.hostpay.moves import locked, move
 from microbatch.hostpay.service import Policy
 from microbatch.market import service as market
 from microbatch.messages import (
@@ -39,14 +41,14 @@ def _preflight(
     at = datetime.fromtimestamp(message.timestamp, UTC)
     if not store.set_preflight(tx, message, at):
         return []
-    return messages_due(tx, _locked(tx, message.unique_id), now)
+    return messages_due(tx, locked(tx, message.unique_id), now)
 
 
 def _broadcast(
     message: BroadcastObserved, tx: Transaction, now: datetime, policy: Policy
 ) -> list[Outgoing]:
     """The bytes were offered. What the node said changes nothing but our notes."""
-    transfer = _locked(tx, message.unique_id)
+    transfer = locked(tx, message.unique_id)
     _must_be_ours(tx, transfer, message.tx_hash)
     signing_store.note_broadcast(tx, message.tx_hash, message.outcome, now)
     if message.outcome not in ("accepted", "already_known"):
@@ -58,8 +60,8 @@ def _broadcast(
         )
     if transfer.state != "signed":
         return []  # the question for its receipt is on its way by itself
-    _move(tx, transfer, "broadcast", now)
-    transfer = _locked(tx, transfer.unique_id)
+    move(tx, transfer, "broadcast", now)
+    transfer = locked(tx, transfer.unique_id)
     return asks_again(tx, transfer, now, policy.pace)
 
 
@@ -74,7 +76,8 @@ def _receipt(
     if unique_id is None:
         _tell_foreign(tx, message)
         return []
-    transfer = _locked(tx, unique_id)
+    message = replace(message, unique_id=unique_id)
+    transfer = locked(tx, unique_id)
     _must_be_ours(tx, transfer, message.tx_hash)
     if transfer.state == "failed":
         return messages_due(tx, transfer, now)
@@ -86,24 +89,24 @@ def _receipt(
         lags = message.status == "absent" and message.head_number < (transfer.block_number or 0)
         if transfer.state == "mined" and not lags:
             logger.error("transfer_reorganised", unique_id=transfer.unique_id)
-            _move(tx, transfer, "broadcast", now)
+            move(tx, transfer, "broadcast", now)
             signing_store.move_attempt(tx, message.tx_hash, "sent", now)
-            transfer = _locked(tx, transfer.unique_id)
+            transfer = locked(tx, transfer.unique_id)
         return asks_again(tx, transfer, now, policy.pace)
     store.set_receipt(tx, message)
     if transfer.state != "mined":
         signing_store.move_attempt(tx, message.tx_hash, "mined", now)
-        _move(tx, transfer, "mined", now)
-        transfer = _locked(tx, transfer.unique_id)
+        move(tx, transfer, "mined", now)
+        transfer = locked(tx, transfer.unique_id)
     if message.head_number - message.block_number + 1 < policy.confirmations:
         return asks_again(tx, transfer, now, policy.pace)
     if message.status == "reverted":
-        _move(tx, transfer, "failed", now, "mined_and_reverted")
+        move(tx, transfer, "failed", now, "mined_and_reverted")
         logger.error("transfer_failed", unique_id=transfer.unique_id, tx_hash=message.tx_hash)
     else:
-        _move(tx, transfer, "confirmed", now)
+        move(tx, transfer, "confirmed", now)
         logger.info("transfer_confirmed", unique_id=transfer.unique_id, tx_hash=message.tx_hash)
-    return messages_due(tx, _locked(tx, transfer.unique_id), now)
+    return messages_due(tx, locked(tx, transfer.unique_id), now)
 
 
 def _tell_foreign(tx: Transaction, message: ReceiptObserved) -> None:
@@ -127,27 +130,6 @@ _TAKERS: dict[type[Message], Callable[[Any, Transaction, datetime, Policy], list
 }
 
 
-def _locked(tx: Transaction, unique_id: str) -> Transfer:
-    transfer = store.lock(tx, unique_id)
-    if transfer is None:
-        raise PermanentFailure(f"transfer {unique_id!r} is not known")
-    return transfer
-
-
 def _must_be_ours(tx: Transaction, transfer: Transfer, tx_hash: str) -> None:
     if not signing_store.has_attempt(tx, transfer.unique_id, tx_hash):
         raise PermanentFailure(f"{tx_hash} was never signed for {transfer.unique_id}")
-
-
-def _move(
-    tx: Transaction, transfer: Transfer, state_to: str, now: datetime, reason: str | None = None
-) -> None:
-    if not store.move(
-        tx,
-        transfer.unique_id,
-        state_from=transfer.state,
-        state_to=state_to,
-        now=now,
-        reason=reason,
-    ):
-        raise IllegalTransition(f"transfer {transfer.unique_id} is not {transfer.state} any more")

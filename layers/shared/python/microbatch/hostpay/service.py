@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from microbatch.codec import agrees
-from microbatch.errors import IllegalTransition, PermanentFailure
+from microbatch.errors import PermanentFailure
 from microbatch.hostpay import store
 from microbatch.hostpay.due import asks_again, looks_again, messages_due
 from microbatch.hostpay.model import DECIMALS, ENDED, NOT_YET, Limits, Transfer
+from microbatch.hostpay.moves import locked, move, park
 from microbatch.messages import (
     BatchOrder,
     HostPayOrder,
@@ -64,7 +65,7 @@ def take_order(
         logger.error("order_parked", unique_id=swap.swap_id, reason=problem)
         return []
     swaps.pay_ordered(tx, swap, now)
-    return messages_due(tx, _locked(tx, swap.swap_id), now)
+    return messages_due(tx, locked(tx, swap.swap_id), now)
 
 
 def _ordered_swap(tx: Transaction, order: BatchOrder | HostPayOrder) -> Swap | None:
@@ -117,7 +118,7 @@ def approve(
     An exchange that goes on, or has finished, without a payment of ours was paid by somebody
     else: it is never paid again.
     """
-    transfer = _locked(tx, answer.unique_id)
+    transfer = locked(tx, answer.unique_id)
     if transfer.cn_api_id != answer.cn_api_id:
         raise PermanentFailure(f"{answer.cn_api_id} is not the exchange of {transfer.unique_id}")
     if transfer.state == "rejected" or (transfer.state == "approved" and transfer.asked_at is None):
@@ -127,10 +128,10 @@ def approve(
     if answer.status == "waiting":
         return _approve_waiting(answer, transfer, tx, now, policy)
     if answer.status in ENDED:
-        _move(tx, transfer, "rejected", now, f"exchange_{answer.status}")
-        return messages_due(tx, _locked(tx, transfer.unique_id), now)
+        move(tx, transfer, "rejected", now, f"exchange_{answer.status}")
+        return messages_due(tx, locked(tx, transfer.unique_id), now)
     if answer.status == "finished":
-        return _park(tx, transfer, "exchange_paid_by_somebody_else", now)
+        return park(tx, transfer, "exchange_paid_by_somebody_else", now)
     if answer.status not in NOT_YET:
         logger.error("exchange_not_waiting", unique_id=transfer.unique_id, status=answer.status)
     return asks_again(tx, transfer, now, policy.pace)
@@ -148,13 +149,13 @@ def _approve_waiting(
     if not answer.payin_address or now - answered_at > policy.limits.approval_max_age:
         return asks_again(tx, transfer, now, policy.pace)
     if answer.payin_address.lower() != transfer.to_address.lower():
-        return _park(tx, transfer, "payin_address_changed", now)
+        return park(tx, transfer, "payin_address_changed", now)
     refusal = _refusal(tx, transfer, now, policy)
     if refusal:
-        _move(tx, transfer, "rejected", now, refusal)
+        move(tx, transfer, "rejected", now, refusal)
     else:
         store.approve(tx, transfer.unique_id, approved_at=answered_at, now=now)
-    return messages_due(tx, _locked(tx, transfer.unique_id), now)
+    return messages_due(tx, locked(tx, transfer.unique_id), now)
 
 
 def _refusal(tx: Transaction, transfer: Transfer, now: datetime, policy: Policy) -> str | None:
@@ -193,7 +194,7 @@ def withdraw(tx: Transaction, swap_id: str, reason: str, now: datetime) -> bool:
         return True
     if transfer.nonce is not None:
         return False
-    _move(tx, transfer, "rejected", now, reason)
+    move(tx, transfer, "rejected", now, reason)
     return True
 
 
@@ -201,7 +202,7 @@ def settle(tx: Transaction, swap_id: str, now: datetime) -> None:
     """The exchange that a transfer paid for has delivered."""
     transfer = store.lock_of_swap(tx, swap_id)
     if transfer is not None and transfer.state == "confirmed":
-        _move(tx, transfer, "settled", now)
+        move(tx, transfer, "settled", now)
 
 
 # --- for the reconciler ---------------------------------------------------------------------------
@@ -217,33 +218,3 @@ def due(tx: Transaction, now: datetime, policy: Policy) -> list[Outgoing]:
         else:
             outgoing += asks_again(tx, transfer, now, policy.pace)
     return outgoing
-
-
-# --- in here --------------------------------------------------------------------------------------
-
-
-def _locked(tx: Transaction, unique_id: str) -> Transfer:
-    transfer = store.lock(tx, unique_id)
-    if transfer is None:
-        raise PermanentFailure(f"transfer {unique_id!r} is not known")
-    return transfer
-
-
-def _move(
-    tx: Transaction, transfer: Transfer, state_to: str, now: datetime, reason: str | None = None
-) -> None:
-    if not store.move(
-        tx,
-        transfer.unique_id,
-        state_from=transfer.state,
-        state_to=state_to,
-        now=now,
-        reason=reason,
-    ):
-        raise IllegalTransition(f"transfer {transfer.unique_id} is not {transfer.state} any more")
-
-
-def _park(tx: Transaction, transfer: Transfer, reason: str, now: datetime) -> list[Outgoing]:
-    _move(tx, transfer, "parked", now, reason)
-    logger.error("transfer_parked", unique_id=transfer.unique_id, reason=reason)
-    return []

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
-from microbatch.errors import ConfigurationError, PermanentFailure
+from microbatch.errors import ConfigurationError
 from microbatch.hostpay import signing_store, store
 from microbatch.hostpay.due import broadcast, looks_again, messages_due
 from microbatch.hostpay.model import (
@@ -15,6 +15,7 @@ from microbatch.hostpay.model import (
     fees_for,
     readiness,
 )
+from microbatch.hostpay.moves import locked, move, park
 from microbatch.hostpay.service import Policy
 from microbatch.messages import Outgoing, PaymentExecutionRequest
 from microbatch.platform.database import Transaction
@@ -77,9 +78,7 @@ def sign(
     A transfer that is signed already has its committed bytes sent again; every other state signs
     nothing.
     """
-    transfer = store.lock(tx, message.unique_id)
-    if transfer is None:
-        raise PermanentFailure(f"transfer {message.unique_id!r} is not known")
+    transfer = locked(tx, message.unique_id)
     if transfer.state == "signed":
         return messages_due(tx, transfer, now) if transfer.asked_at is None else []
     if transfer.state != "approved":
@@ -169,24 +168,13 @@ def _follow(
 ) -> list[Outgoing]:
     """Do what a ruling other than "sign" asks for; nothing is signed."""
     if ruling.verdict is Verdict.ASK_EXCHANGE:
-        store.move(tx, transfer.unique_id, state_from="approved", state_to="requested", now=now)
-        requested = store.lock(tx, transfer.unique_id)
-        assert requested is not None
-        return messages_due(tx, requested, now)
+        move(tx, transfer, "requested", now)
+        return messages_due(tx, locked(tx, transfer.unique_id), now)
     if ruling.verdict is Verdict.LOOK:
         first_look = transfer.preflight_at is None  # else hops are slow: do not hammer the node
         return looks_again(tx, transfer, now, policy.pace, at_once=first_look)
     if ruling.verdict is Verdict.PARK:
-        store.move(
-            tx,
-            transfer.unique_id,
-            state_from="approved",
-            state_to="parked",
-            now=now,
-            reason=ruling.reason,
-        )
-        logger.error("transfer_parked", unique_id=transfer.unique_id, reason=ruling.reason)
-        return []
+        return park(tx, transfer, ruling.reason, now)
     if ruling.verdict is Verdict.FREEZE:
         signing_store.freeze_wallet(tx, transfer.wallet, transfer.chain_id, ruling.reason)
         logger.error("wallet_frozen", wallet=transfer.wallet, reason=ruling.reason)

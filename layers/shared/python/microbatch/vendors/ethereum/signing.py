@@ -57,7 +57,7 @@ def address_of(private_key: str) -> str:
         except Exception:  # noqa: S110 - whatever its type, its text can hold the key
             pass
     raise ConfigurationError(
-        "HOST_WALLET_PRIVATE_KEY is not 0x and the 64 hex digits of a valid private key"
+        "HOST_WALLET_PRIVATE_KEY is not 0x and 64 hex digits of a valid private key"
     )
 
 

@@ -1,0 +1,40 @@
+"""How a transfer moves: locked, along its table, or not at all."""
+
+from datetime import datetime
+
+from microbatch.errors import IllegalTransition, PermanentFailure
+from microbatch.hostpay import store
+from microbatch.hostpay.model import Transfer
+from microbatch.messages import Outgoing
+from microbatch.platform.database import Transaction
+from microbatch.platform.observability import logger
+
+
+def locked(tx: Transaction, unique_id: str) -> Transfer:
+    """The transfer, locked until the transaction ends. Raises PermanentFailure when unknown."""
+    transfer = store.lock(tx, unique_id)
+    if transfer is None:
+        raise PermanentFailure(f"transfer {unique_id!r} is not known")
+    return transfer
+
+
+def move(
+    tx: Transaction, transfer: Transfer, state_to: str, now: datetime, reason: str | None = None
+) -> None:
+    """Move a transfer on. Raises IllegalTransition when it is not where we read it."""
+    if not store.move(
+        tx,
+        transfer.unique_id,
+        state_from=transfer.state,
+        state_to=state_to,
+        now=now,
+        reason=reason,
+    ):
+        raise IllegalTransition(f"transfer {transfer.unique_id} is not {transfer.state} any more")
+
+
+def park(tx: Transaction, transfer: Transfer, reason: str, now: datetime) -> list[Outgoing]:
+    """A person has to look at this transfer."""
+    move(tx, transfer, "parked", now, reason)
+    logger.error("transfer_parked", unique_id=transfer.unique_id, reason=reason)
+    return []
