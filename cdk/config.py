@@ -77,6 +77,7 @@ class Settings:
     provider_minimum_margin_percent: int = 5
 
     transfer_max_wei: int = 50 * WEI_PER_ETH
+    transfer_max_microusdt: int = 100_000 * 10**6
     daily_max_wei: int = 200 * WEI_PER_ETH
     max_fee_per_gas_ceiling_wei: int = 300 * WEI_PER_GWEI
     gas_limit_ceiling: int = 200_000

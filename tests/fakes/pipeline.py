@@ -93,6 +93,7 @@ class Pipeline:
                 approval_max_age_seconds=600,
                 preflight_max_age_seconds=60,
                 transfer_max_wei=Wei(50 * ETH),
+                transfer_max_token_units=100_000 * 10**6,
                 daily_max_wei=Wei(200 * ETH),
                 fee_per_gas_ceiling_wei=Wei(300 * 10**9),
                 gas_limit_ceiling=200_000,

@@ -33,6 +33,7 @@ LIMITS = Limits(
     approval_max_age_seconds=600,
     preflight_max_age_seconds=60,
     transfer_max_wei=Wei(500 * MILLI_ETH),
+    transfer_max_token_units=100_000 * 10**6,
     daily_max_wei=Wei(2000 * MILLI_ETH),
     fee_per_gas_ceiling_wei=Wei(300 * GWEI),
     gas_limit_ceiling=200_000,

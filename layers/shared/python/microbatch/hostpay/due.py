@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from microbatch.codec import as_double
 from microbatch.hostpay import signing_store, store
-from microbatch.hostpay.model import Transfer
+from microbatch.hostpay.model import Transfer, call_of
 from microbatch.messages import (
     BroadcastRequested,
     HostPaymentEnded,
@@ -55,13 +55,15 @@ def looks_again(
     since = transfer.state_since
     if not store.win_ask(tx, transfer.unique_id, now, pace.not_since(since, now)):
         return []
+    call = call_of(transfer)
     request = PreflightRequested(
         timestamp=int(now.timestamp()),
         unique_id=transfer.unique_id,
         wallet=transfer.wallet,
-        to_address=transfer.to_address,
-        value_wei=str(transfer.value_wei),
-        data=b"",
+        to_address=call.to_address,
+        value_wei=str(call.value_wei),
+        data=call.data,
+        token=transfer.token or "",
     )
     return [Outgoing("chain-requests", request, 0 if at_once else pace.delay_seconds(since, now))]
 

@@ -98,6 +98,28 @@ class Transfer:
         return 0 if self.token else self.amount_units
 
 
+# transfer(address,uint256) of ERC-20: the first four bytes of its signature's hash.
+TRANSFER_SELECTOR = bytes.fromhex("a9059cbb")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a transaction does: whom it calls, with how much ETH and which data."""
+
+    to_address: str
+    value_wei: int
+    data: bytes
+
+
+def call_of(transfer: Transfer) -> Call:
+    """ETH goes to the payee itself; a token's contract is told to move it there."""
+    if transfer.token is None:
+        return Call(transfer.to_address, transfer.amount_units, b"")
+    payee = bytes.fromhex(transfer.to_address[2:]).rjust(32, b"\0")
+    amount = transfer.amount_units.to_bytes(32, "big")
+    return Call(transfer.token, 0, TRANSFER_SELECTOR + payee + amount)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """A row of transfer_attempts: bytes that may be anywhere on Earth."""
@@ -120,6 +142,7 @@ class Limits:
     approval_max_age_seconds: int
     preflight_max_age_seconds: int
     transfer_max_wei: Wei
+    transfer_max_token_units: int
     daily_max_wei: Wei
     fee_per_gas_ceiling_wei: Wei
     gas_limit_ceiling: int
@@ -211,7 +234,8 @@ def readiness(transfer: Transfer, limits: Limits, now: datetime) -> Ruling:
         return Ruling(Verdict.PARK, "receiver_reverts")
     if problem:
         return Ruling(Verdict.WAIT, problem)
-    if transfer.value_wei > limits.transfer_max_wei:
+    most = limits.transfer_max_token_units if transfer.token else limits.transfer_max_wei
+    if transfer.amount_units > most:
         return Ruling(Verdict.PARK, "above_transfer_limit")
     return Ruling(Verdict.SIGN)
 

@@ -11,6 +11,7 @@ from microbatch.hostpay.model import (
     Ruling,
     Transfer,
     Verdict,
+    call_of,
     clearance,
     fees_for,
     readiness,
@@ -134,14 +135,14 @@ def _adopt(tx: Transaction, transfer: Transfer, now: datetime) -> bool:
 def _bind_and_sign(
     tx: Transaction, transfer: Transfer, now: datetime, limits: Limits, signer: Signer
 ) -> Outgoing:
-    fees = fees_for(transfer)
+    fees, call = fees_for(transfer), call_of(transfer)
     nonce = signing_store.take_nonce(tx, transfer)
     signed = signer.sign(
         chain_id=limits.chain_id,
         nonce=nonce,
-        to_address=transfer.to_address,
-        value_wei=transfer.amount_units,
-        data=b"",
+        to_address=call.to_address,
+        value_wei=call.value_wei,
+        data=call.data,
         gas_limit=fees.gas_limit,
         max_fee_per_gas_wei=fees.max_fee_per_gas_wei,
         max_priority_fee_per_gas_wei=fees.max_priority_fee_per_gas_wei,
@@ -150,9 +151,7 @@ def _bind_and_sign(
         tx,
         transfer,
         nonce=nonce,
-        to_address=transfer.to_address,
-        value_wei=transfer.amount_units,
-        data=b"",
+        call=call,
         fees=fees,
         raw_transaction=signed.raw,
         tx_hash=signed.tx_hash,

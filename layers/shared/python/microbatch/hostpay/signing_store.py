@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from microbatch.hostpay.model import Attempt, Fees, Transfer, WalletState
+from microbatch.hostpay.model import Attempt, Call, Fees, Transfer, WalletState
 from microbatch.platform.database import Transaction
 
 
@@ -107,9 +107,7 @@ def insert_attempt(
     transfer: Transfer,
     *,
     nonce: int,
-    to_address: str,
-    value_wei: int,
-    data: bytes,
+    call: Call,
     fees: Fees,
     raw_transaction: bytes,
     tx_hash: str,
@@ -130,9 +128,9 @@ def insert_attempt(
         chain_id=transfer.chain_id,
         nonce=nonce,
         now=now,
-        to_address=to_address,
-        value_wei=value_wei,
-        data=data,
+        to_address=call.to_address,
+        value_wei=call.value_wei,
+        data=call.data,
         gas_limit=fees.gas_limit,
         max_fee=fees.max_fee_per_gas_wei,
         tip=fees.max_priority_fee_per_gas_wei,

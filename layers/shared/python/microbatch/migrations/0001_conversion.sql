@@ -483,8 +483,12 @@ BEGIN
     END IF;
     IF (OLD.raw_transaction IS NOT NULL
         AND (NEW.raw_transaction, NEW.tx_hash) IS DISTINCT FROM (OLD.raw_transaction, OLD.tx_hash))
-       OR (NEW.nonce, NEW.to_address, NEW.value_wei, NEW.data) IS DISTINCT FROM
-          (OLD.nonce, OLD.to_address, OLD.value_wei, OLD.data) THEN
+       OR (NEW.unique_id, NEW.wallet, NEW.chain_id, NEW.nonce, NEW.kind, NEW.to_address,
+           NEW.value_wei, NEW.data, NEW.gas_limit, NEW.max_fee_per_gas_wei,
+           NEW.max_priority_fee_per_gas_wei) IS DISTINCT FROM
+          (OLD.unique_id, OLD.wallet, OLD.chain_id, OLD.nonce, OLD.kind, OLD.to_address,
+           OLD.value_wei, OLD.data, OLD.gas_limit, OLD.max_fee_per_gas_wei,
+           OLD.max_priority_fee_per_gas_wei) THEN
         RAISE EXCEPTION 'what attempt % signed may not change', OLD.attempt_id
             USING ERRCODE = 'check_violation';
     END IF;

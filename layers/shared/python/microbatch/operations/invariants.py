@@ -42,8 +42,12 @@ NONCES_HAVE_NO_GAP = """
 """
 ATTEMPTS_PAY_THE_TRANSFER = """
     SELECT attempt_id FROM transfer_attempts a JOIN transfers t USING (unique_id)
-    WHERE a.kind = 'pay' AND t.token IS NULL
-      AND (lower(a.to_address), a.value_wei) IS DISTINCT FROM (lower(t.to_address), t.amount_units)
+    WHERE a.kind = 'pay' AND CASE WHEN t.token IS NULL
+        THEN (lower(a.to_address), a.value_wei, a.data)
+            IS DISTINCT FROM (lower(t.to_address), t.amount_units, ''::bytea)
+        ELSE (lower(a.to_address), a.value_wei) IS DISTINCT FROM (lower(t.token), 0)
+            OR substr(a.data, 17, 20) IS DISTINCT FROM decode(substr(t.to_address, 3), 'hex')
+        END
 """
 RELEASED_ONLY_WITHOUT_LIVE_TRANSFER = """
     SELECT b.batch_id FROM batches b

@@ -3,6 +3,7 @@
 Every getter imports what it makes inside itself, so that a door pays only for what it uses.
 """
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -176,3 +177,19 @@ def checked() -> None:
             secrets().fields(name)
         else:
             secrets().text(name)
+            _MADE_OF.get(name, lambda: None)()
+
+
+def _webhook_keys() -> object:
+    from microbatch.vendors.standard_webhooks import keys_in  # noqa: PLC0415
+
+    return keys_in(secrets().text("PAYMENTS_WEBHOOK_SECRET"))
+
+
+# What a secret makes: making it finds a malformed one.
+_MADE_OF: dict[str, Callable[[], object]] = {
+    "CHANGENOW_API_KEY": changenow,
+    "ETHEREUM_RPC_URL": node,
+    "HOST_WALLET_PRIVATE_KEY": signer,
+    "PAYMENTS_WEBHOOK_SECRET": _webhook_keys,
+}

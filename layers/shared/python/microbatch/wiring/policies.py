@@ -95,6 +95,7 @@ def hostpay_policy() -> "HostpayPolicy":
             approval_max_age_seconds=whole_number("APPROVAL_MAX_AGE_SECONDS"),
             preflight_max_age_seconds=whole_number("PREFLIGHT_MAX_AGE_SECONDS"),
             transfer_max_wei=Wei(whole_number("TRANSFER_MAX_WEI")),
+            transfer_max_token_units=whole_number("TRANSFER_MAX_MICROUSDT"),
             daily_max_wei=Wei(whole_number("DAILY_MAX_WEI")),
             fee_per_gas_ceiling_wei=Wei(whole_number("MAX_FEE_PER_GAS_CEILING_WEI")),
             gas_limit_ceiling=whole_number("GAS_LIMIT_CEILING"),
