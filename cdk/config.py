@@ -80,7 +80,9 @@ class Settings:
     transfer_max_microusdt: int = 100_000 * 10**6
     daily_max_wei: int = 200 * WEI_PER_ETH
     max_fee_per_gas_ceiling_wei: int = 300 * WEI_PER_GWEI
+    gas_cost_max_percent: int = 25  # of the ETH that is paid
     gas_limit_ceiling: int = 200_000
+    bump_after_blocks: int = 3
     gas_reserve_wei: int = 5 * WEI_PER_ETH // 1000
 
     def __post_init__(self) -> None:

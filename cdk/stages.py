@@ -232,7 +232,8 @@ STAGES: tuple[Stage, ...] = (
     ),
     _ledger(
         "operations",
-        "an operator's acts: clients, threshold, status (invoked with IAM)",
+        "an operator's acts: clients, threshold, status, cancel (invoked with IAM)",
+        sends_to=("hostpay-payment-execute",),
         watches=tuple(QUEUES),
         ethereum=True,
     ),

@@ -16,7 +16,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
     wiring.checked()
     surroundings = wiring.operator_surroundings()
     try:
-        result = wiring.transact(lambda tx, now: perform(event, tx, now, surroundings))
+        result, outgoing = wiring.transact(lambda tx, now: perform(event, tx, now, surroundings))
     except InvalidInput as error:
         return {"ok": False, "error": str(error)}
+    wiring.send(outgoing)
     return {"ok": True, "result": result}

@@ -18,6 +18,7 @@ from microbatch.vendors.ethereum.answers import (
 from microbatch.vendors.ethereum.broadcast import BroadcastOutcome
 from microbatch.vendors.ethereum.feed import Price
 from microbatch.vendors.ethereum.fees import Fees
+from microbatch.vendors.ethereum.nonces import Consumer
 from microbatch.vendors.ethereum.receipts import TokenTransfer
 
 GWEI = 10**9
@@ -181,6 +182,12 @@ class FakeChain:
             block_hash=f"0x{number:064x}",
             amount_wei=wei if to.lower() == to_address.lower() else 0,
         )
+
+    def consumer_of(self, *, wallet: str, nonce: int) -> Consumer:
+        for transaction, number in self.mined.values():
+            if transaction.sender.lower() == wallet.lower() and transaction.nonce == nonce:
+                return Consumer(transaction.tx_hash, number)
+        return Consumer()
 
     def observe(self, *, wallet: str, token: str, price_feed: str, now: datetime) -> Observation:
         return Observation(

@@ -97,6 +97,8 @@ class Pipeline:
                 daily_max_wei=Wei(200 * ETH),
                 fee_per_gas_ceiling_wei=Wei(300 * 10**9),
                 gas_limit_ceiling=200_000,
+                gas_cost_max_percent=25,
+                bump_after_blocks=3,
                 gas_reserve_wei=Wei(ETH // 200),
             ),
         )

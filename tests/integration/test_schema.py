@@ -9,8 +9,8 @@ import psycopg2
 import pytest
 
 from microbatch.conversion import model as conversion
+from microbatch.hostpay import attempt_store
 from microbatch.hostpay import model as hostpay
-from microbatch.hostpay import signing_store
 from microbatch.platform.database import Database, Transaction
 from microbatch.swap import model as swap
 from tests.integration.rows import COMPLETE, NOW, OTHER_TX_HASH, PAYEE, SWAP, WALLET, insert
@@ -178,7 +178,7 @@ def test_signed_bytes_their_nonce_and_their_transfer_are_never_deleted(
 def test_an_attempts_notes_may_change(tx: Transaction) -> None:
     signed_transfer(tx)
 
-    signing_store.note_broadcast(tx, "0x" + "ab" * 32, "accepted", NOW)
+    attempt_store.note_broadcast(tx, "0x" + "ab" * 32, "accepted", NOW)
 
     assert tx.one("SELECT state, sends, last_outcome FROM transfer_attempts") == {
         "state": "sent",

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from microbatch.hostpay.clearance import clearance
+from microbatch.hostpay.fees import fees_for
 from microbatch.hostpay.model import (
     WINDOW,
     Fees,
@@ -15,8 +17,6 @@ from microbatch.hostpay.model import (
     Transfer,
     Verdict,
     WalletState,
-    clearance,
-    fees_for,
     readiness,
 )
 from microbatch.money import Wei
@@ -37,6 +37,8 @@ LIMITS = Limits(
     daily_max_wei=Wei(2000 * MILLI_ETH),
     fee_per_gas_ceiling_wei=Wei(300 * GWEI),
     gas_limit_ceiling=200_000,
+    gas_cost_max_percent=25,
+    bump_after_blocks=3,
     gas_reserve_wei=Wei(5 * MILLI_ETH),
 )
 STATE = WalletState(

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from microbatch.codec import as_double
-from microbatch.hostpay import signing_store, store
+from microbatch.hostpay import attempt_store, store
 from microbatch.hostpay.model import Transfer, call_of
 from microbatch.messages import (
     BroadcastRequested,
@@ -111,17 +111,19 @@ def _chain_questions(
     tx: Transaction, transfer: Transfer, now: datetime, delay_seconds: int
 ) -> list[Outgoing]:
     """Look for the receipt, and send the bytes (again) when that has not been done for a while."""
-    attempt = signing_store.last_attempt(tx, transfer.unique_id)
+    attempt = attempt_store.last_attempt(tx, transfer.unique_id)
     assert attempt is not None, f"transfer {transfer.unique_id} is {transfer.state} without bytes"
     again = broadcast(transfer, attempt.raw_transaction, attempt.tx_hash, now)
     offer = Outgoing("chain-requests", again, delay_seconds)
     if transfer.state == "signed":
         return [offer]
+    newest, *others = attempt_store.hashes(tx, transfer.unique_id)
     question = ReceiptRequested(
         timestamp=int(now.timestamp()),
         unique_id=transfer.unique_id,
         wallet=transfer.wallet,
-        tx_hash=transfer.tx_hash or attempt.tx_hash,
+        tx_hash=newest,
+        other_hashes=" ".join(others).encode(),
     )
     ask = Outgoing("chain-requests", question, delay_seconds)
     offered_lately = attempt.sent_at is not None and now - attempt.sent_at < RESEND_BYTES_AFTER

@@ -120,6 +120,20 @@ def call_of(transfer: Transfer) -> Call:
     return Call(transfer.token, 0, TRANSFER_SELECTOR + payee + amount)
 
 
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """Gas limit and fees of a transaction, in wei per gas."""
+
+    gas_limit: int
+    max_fee_per_gas_wei: int
+    max_priority_fee_per_gas_wei: int
+
+    @property
+    def cost_wei(self) -> int:
+        """The most that its gas can cost."""
+        return self.gas_limit * self.max_fee_per_gas_wei
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """A row of transfer_attempts: bytes that may be anywhere on Earth."""
@@ -131,6 +145,33 @@ class Attempt:
     raw_transaction: bytes
     tx_hash: str
     sent_at: datetime | None
+    gas_limit: int
+    max_fee_per_gas_wei: int
+    max_priority_fee_per_gas_wei: int
+    unmined_at_block: int | None
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> "Attempt":
+        """A row with its wei as integers."""
+        whole = {name: int(row[name]) for name in row if name.endswith("_wei")}
+        return cls(**{**row, **whole})
+
+    @property
+    def fees(self) -> Fees:
+        """What it offers for its gas."""
+        return Fees(self.gas_limit, self.max_fee_per_gas_wei, self.max_priority_fee_per_gas_wei)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered:
+    """A row of transfer_attempts that the recorder has ordered and nobody has signed yet."""
+
+    attempt_id: int
+    nonce: int
+    to_address: str
+    value_wei: int
+    data: bytes
+    fees: Fees
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +186,8 @@ class Limits:
     transfer_max_token_units: int
     daily_max_wei: Wei
     fee_per_gas_ceiling_wei: Wei
+    gas_cost_max_percent: int  # of the ETH that is paid
+    bump_after_blocks: int
     gas_limit_ceiling: int
     gas_reserve_wei: Wei
 
@@ -184,38 +227,6 @@ class WalletState:
     signed_today_wei: int
 
 
-@dataclass(frozen=True, slots=True)
-class Fees:
-    """Gas limit and fees of a transaction, in wei per gas."""
-
-    gas_limit: int
-    max_fee_per_gas_wei: int
-    max_priority_fee_per_gas_wei: int
-
-    @property
-    def cost_wei(self) -> int:
-        """The most that its gas can cost."""
-        return self.gas_limit * self.max_fee_per_gas_wei
-
-
-def fees_for(transfer: Transfer) -> Fees:
-    """Fees from the preflight: twice the base fee and the tip outlast five full blocks.
-
-    The base fee rises by an eighth per block at most (EIP-1559): 1.125^5 < 2. A contract receiver
-    may use more gas than its estimate, so a fifth is added; a plain transfer never does.
-    """
-    assert transfer.preflight_gas is not None
-    assert transfer.preflight_base_fee_wei is not None
-    assert transfer.preflight_tip_wei is not None
-    gas = transfer.preflight_gas
-    tip = transfer.preflight_tip_wei
-    return Fees(
-        gas_limit=gas if gas == 21_000 else gas + gas // 5,
-        max_fee_per_gas_wei=max(2 * transfer.preflight_base_fee_wei + tip, 1),
-        max_priority_fee_per_gas_wei=tip,
-    )
-
-
 def readiness(transfer: Transfer, limits: Limits, now: datetime) -> Ruling:
     """Whether an approved transfer may go on to the wallet's lock at all."""
     assert transfer.approved_at is not None
@@ -237,31 +248,4 @@ def readiness(transfer: Transfer, limits: Limits, now: datetime) -> Ruling:
     most = limits.transfer_max_token_units if transfer.token else limits.transfer_max_wei
     if transfer.amount_units > most:
         return Ruling(Verdict.PARK, "above_transfer_limit")
-    return Ruling(Verdict.SIGN)
-
-
-def clearance(transfer: Transfer, wallet: WalletState, limits: Limits) -> Ruling:
-    """Whether the next nonce may go to this transfer; asked under the wallet's lock."""
-    assert transfer.preflight_latest_nonce is not None
-    assert transfer.preflight_pending_nonce is not None
-    assert transfer.preflight_balance_wei is not None
-    if wallet.status != "active":
-        return Ruling(Verdict.WAIT, "wallet_frozen")
-    seen = max(transfer.preflight_latest_nonce, transfer.preflight_pending_nonce)
-    if seen > wallet.next_nonce:
-        return Ruling(Verdict.FREEZE, f"chain has nonce {seen}, we gave out {wallet.next_nonce}")
-    if wallet.in_flight >= WINDOW:
-        return Ruling(Verdict.WAIT, "window_full")
-    fees = fees_for(transfer)
-    if fees.max_fee_per_gas_wei > limits.fee_per_gas_ceiling_wei:
-        return Ruling(Verdict.WAIT, "gas_price_above_ceiling")
-    if fees.gas_limit > limits.gas_limit_ceiling:
-        return Ruling(Verdict.PARK, "gas_limit_above_ceiling")
-    if wallet.signed_today_wei + transfer.value_wei > limits.daily_max_wei:
-        return Ruling(Verdict.WAIT, "daily_limit_reached")
-    needed = transfer.value_wei + fees.cost_wei + limits.gas_reserve_wei
-    if transfer.preflight_balance_wei - wallet.in_flight_cost_wei < needed:
-        return Ruling(Verdict.WAIT, "short_of_funds")
-    if transfer.token and (transfer.preflight_token_units or 0) < transfer.amount_units:
-        return Ruling(Verdict.WAIT, "short_of_token")
     return Ruling(Verdict.SIGN)

@@ -10,6 +10,8 @@ from microbatch.messages import (
     ChainObservationRequested,
     ChainObserved,
     Message,
+    NonceFound,
+    NonceSearchRequested,
     Outgoing,
     PreflightObserved,
     PreflightRequested,
@@ -66,6 +68,8 @@ def answer(message: Message, node: Node, now: datetime) -> list[Outgoing]:
             return [Outgoing(SWAP_RESULTS, _transfer_logs(message, node, timestamp))]
         case RefundRequested():
             return [Outgoing(SWAP_RESULTS, _refund(message, node, timestamp))]
+        case NonceSearchRequested():
+            return [Outgoing(CHAIN_RESULTS, _nonce(message, node, timestamp))]
     raise InvalidToken(f"the chain gateway does not answer {type(message).__name__}")
 
 
@@ -116,11 +120,18 @@ def _broadcast(message: BroadcastRequested, node: Node, timestamp: int) -> Broad
 def _receipt(
     message: ReceiptRequested | TransactionSighted, node: Node, timestamp: int
 ) -> ReceiptObserved:
-    found = node.receipt(wallet=message.wallet, tx_hash=message.tx_hash)
+    others = message.other_hashes.decode().split() if isinstance(message, ReceiptRequested) else []
+    tx_hash, found = message.tx_hash, node.receipt(wallet=message.wallet, tx_hash=message.tx_hash)
+    for other in others:  # any of a nonce's bytes may be the ones that were mined
+        if found.status != "absent":
+            break
+        tx_hash, found = other, node.receipt(wallet=message.wallet, tx_hash=other)
+    if found.status == "absent":
+        tx_hash = message.tx_hash
     return ReceiptObserved(
         timestamp=timestamp,
         unique_id=message.unique_id if isinstance(message, ReceiptRequested) else "",
-        tx_hash=message.tx_hash,
+        tx_hash=tx_hash,
         status=found.status,
         block_number=found.block_number,
         block_hash=found.block_hash,
@@ -131,6 +142,18 @@ def _receipt(
         latest_nonce=found.latest_nonce,
         finalized_nonce=found.finalized_nonce,
         sender=found.sender,
+    )
+
+
+def _nonce(message: NonceSearchRequested, node: Node, timestamp: int) -> NonceFound:
+    found = node.consumer_of(wallet=message.wallet, nonce=message.nonce)
+    return NonceFound(
+        timestamp=timestamp,
+        unique_id=message.unique_id,
+        wallet=message.wallet,
+        nonce=message.nonce,
+        tx_hash=found.tx_hash,
+        block_number=found.block_number,
     )
 
 

@@ -6,16 +6,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from microbatch.errors import PermanentFailure
-from microbatch.hostpay import signing_store, store
+from microbatch.hostpay import attempt_store, store, wallet_store
+from microbatch.hostpay.bumping import order_bump
 from microbatch.hostpay.due import asks_again, messages_due
 from microbatch.hostpay.model import Transfer
-from microbatch.hostpay.moves import locked, move
+from microbatch.hostpay.moves import locked, move, park
 from microbatch.hostpay.service import Policy
 from microbatch.market import service as market
 from microbatch.messages import (
     BroadcastObserved,
     ChainObserved,
     Message,
+    NonceFound,
+    NonceSearchRequested,
     Outgoing,
     PreflightObserved,
     ReceiptObserved,
@@ -50,7 +53,7 @@ def _broadcast(
     """The bytes were offered. What the node said changes nothing but our notes."""
     transfer = locked(tx, message.unique_id)
     _must_be_ours(tx, transfer, message.tx_hash)
-    signing_store.note_broadcast(tx, message.tx_hash, message.outcome, now)
+    attempt_store.note_broadcast(tx, message.tx_hash, message.outcome, now)
     if message.outcome not in ("accepted", "already_known"):
         logger.warning(
             "broadcast_answer",
@@ -72,7 +75,8 @@ def _receipt(
 
     The answer to a hint names no transfer; found by its hash, it is an answer like any other.
     """
-    unique_id = message.unique_id or signing_store.owner_of(tx, message.tx_hash)
+    is_hint = not message.unique_id  # of one hash; a question of ours is of all its nonce's
+    unique_id = message.unique_id or attempt_store.owner_of(tx, message.tx_hash)
     if unique_id is None:
         _tell_foreign(tx, message)
         return []
@@ -84,23 +88,25 @@ def _receipt(
     if transfer.state not in ("signed", "broadcast", "mined"):
         return []
     on_chain = message.status != "absent" and message.block_hash == message.canonical_hash
+    if not on_chain and is_hint and message.tx_hash != transfer.tx_hash:
+        return []  # a hint that came too early is no hint
     if not on_chain:
         # A node that has not come as far as the block knows nothing of it yet.
         lags = message.status == "absent" and message.head_number < (transfer.block_number or 0)
         if transfer.state == "mined" and not lags:
             logger.error("transfer_reorganised", unique_id=transfer.unique_id)
             move(tx, transfer, "broadcast", now)
-            signing_store.move_attempt(tx, message.tx_hash, "sent", now)
+            attempt_store.move_attempt(tx, transfer.tx_hash or message.tx_hash, "sent", now)
             transfer = locked(tx, transfer.unique_id)
-        return asks_again(tx, transfer, now, policy.pace)
-    store.set_receipt(tx, message)
-    if transfer.state != "mined":
-        signing_store.move_attempt(tx, message.tx_hash, "mined", now)
-        move(tx, transfer, "mined", now)
-        transfer = locked(tx, transfer.unique_id)
+        return _still_out(tx, transfer, message, now, policy)
+    _note_mined(tx, transfer, message, now)
+    transfer = locked(tx, transfer.unique_id)
     if message.head_number - message.block_number + 1 < policy.confirmations:
         return asks_again(tx, transfer, now, policy.pace)
-    if message.status == "reverted":
+    if attempt_store.is_cancel(tx, message.tx_hash):
+        move(tx, transfer, "failed", now, "cancelled_by_operator")
+        logger.warning("transfer_cancelled", unique_id=transfer.unique_id, tx_hash=message.tx_hash)
+    elif message.status == "reverted":
         move(tx, transfer, "failed", now, "mined_and_reverted")
         logger.error("transfer_failed", unique_id=transfer.unique_id, tx_hash=message.tx_hash)
     else:
@@ -109,12 +115,64 @@ def _receipt(
     return messages_due(tx, locked(tx, transfer.unique_id), now)
 
 
+def _still_out(
+    tx: Transaction, transfer: Transfer, message: ReceiptObserved, now: datetime, policy: Policy
+) -> list[Outgoing]:
+    """No receipt yet: ask again; bump what is due; find out who consumed a finalized nonce."""
+    again = asks_again(tx, transfer, now, policy.pace)
+    if transfer.state != "broadcast" or transfer.nonce is None:
+        return again
+    if again and message.finalized_nonce > transfer.nonce:
+        logger.error("nonce_consumed_without_receipt", unique_id=transfer.unique_id)
+        search = NonceSearchRequested(
+            timestamp=int(now.timestamp()),
+            unique_id=transfer.unique_id,
+            wallet=transfer.wallet,
+            nonce=transfer.nonce,
+        )
+        return [Outgoing("chain-requests", search), *again]
+    return [*order_bump(tx, transfer, message, now, policy), *again]
+
+
+def _nonce_found(
+    message: NonceFound, tx: Transaction, now: datetime, policy: Policy
+) -> list[Outgoing]:
+    """Who consumed a finalized nonce of ours. Another's transaction: somebody else has the key.
+
+    Then nothing more is signed from the wallet, and a person decides about the transfer: it is
+    never paid again by itself.
+    """
+    del policy
+    transfer = locked(tx, message.unique_id)
+    ours = not message.tx_hash or attempt_store.has_attempt(tx, transfer.unique_id, message.tx_hash)
+    if ours or transfer.state != "broadcast" or transfer.nonce != message.nonce:
+        return []  # the question for its receipts goes on
+    reason = f"nonce {message.nonce} was consumed by {message.tx_hash}, which is not ours"
+    wallet_store.freeze_wallet(tx, transfer.wallet, transfer.chain_id, reason)
+    logger.error("wallet_frozen", wallet=transfer.wallet, reason=reason)
+    return park(tx, transfer, "nonce_consumed_by_another_transaction", now)
+
+
+def _note_mined(
+    tx: Transaction, transfer: Transfer, message: ReceiptObserved, now: datetime
+) -> None:
+    """Of all bytes on the nonce, these are the ones that were mined (now)."""
+    if transfer.state == "mined" and transfer.tx_hash not in (None, message.tx_hash):
+        attempt_store.move_attempt(tx, transfer.tx_hash or "", "sent", now)
+    store.set_receipt(tx, message)
+    attempt_store.move_attempt(tx, message.tx_hash, "mined", now)
+    attempt_store.supersede_others(tx, transfer.unique_id, message.tx_hash, now)
+    attempt_store.drop_order(tx, transfer.unique_id)
+    if transfer.state != "mined":
+        move(tx, transfer, "mined", now)
+
+
 def _tell_foreign(tx: Transaction, message: ReceiptObserved) -> None:
     """Somebody's transaction concerns us. That our wallet sent it, and not we, is an alarm.
 
     The log only: what is done about it is decided by finalized evidence.
     """
-    if message.sender and signing_store.is_ours(tx, message.sender):
+    if message.sender and wallet_store.is_ours(tx, message.sender):
         logger.error(
             "foreign_transaction",
             wallet=message.sender,
@@ -127,9 +185,10 @@ _TAKERS: dict[type[Message], Callable[[Any, Transaction, datetime, Policy], list
     PreflightObserved: _preflight,
     BroadcastObserved: _broadcast,
     ReceiptObserved: _receipt,
+    NonceFound: _nonce_found,
 }
 
 
 def _must_be_ours(tx: Transaction, transfer: Transfer, tx_hash: str) -> None:
-    if not signing_store.has_attempt(tx, transfer.unique_id, tx_hash):
+    if not attempt_store.has_attempt(tx, transfer.unique_id, tx_hash):
         raise PermanentFailure(f"{tx_hash} was never signed for {transfer.unique_id}")

@@ -4,16 +4,16 @@ from datetime import datetime
 from typing import Protocol
 
 from microbatch.errors import ConfigurationError
-from microbatch.hostpay import signing_store, store
+from microbatch.hostpay import attempt_store, store, wallet_store
+from microbatch.hostpay.clearance import clearance
 from microbatch.hostpay.due import broadcast, looks_again, messages_due
+from microbatch.hostpay.fees import fees_for
 from microbatch.hostpay.model import (
     Limits,
     Ruling,
     Transfer,
     Verdict,
     call_of,
-    clearance,
-    fees_for,
     readiness,
 )
 from microbatch.hostpay.moves import locked, move, park
@@ -80,6 +80,8 @@ def sign(
     nothing.
     """
     transfer = locked(tx, message.unique_id)
+    if transfer.state in ("signed", "broadcast") and attempt_store.ordered(tx, transfer.unique_id):
+        return _sign_ordered(tx, transfer, now, policy, signer)
     if transfer.state == "signed":
         return messages_due(tx, transfer, now) if transfer.asked_at is None else []
     if transfer.state != "approved":
@@ -101,15 +103,15 @@ def _under_lock(
     tx: Transaction, transfer: Transfer, now: datetime, policy: Policy, signer: Signer
 ) -> list[Outgoing]:
     """The wallet's lock is held from here to the commit: nonces have no gaps."""
-    wallet = signing_store.lock_wallet(tx, transfer.wallet, transfer.chain_id)
+    wallet = wallet_store.lock_wallet(tx, transfer.wallet, transfer.chain_id)
     if wallet is None:
         if not _adopt(tx, transfer, now):
             return _follow(
                 tx, transfer, Ruling(Verdict.WAIT, "wallet_has_open_nonces"), now, policy
             )
-        wallet = signing_store.lock_wallet(tx, transfer.wallet, transfer.chain_id)
+        wallet = wallet_store.lock_wallet(tx, transfer.wallet, transfer.chain_id)
         assert wallet is not None
-    state = signing_store.wallet_state(tx, transfer, wallet, now)
+    state = wallet_store.wallet_state(tx, transfer, wallet, now)
     ruling = clearance(transfer, state, policy.limits)
     if ruling.verdict is not Verdict.SIGN:
         return _follow(tx, transfer, ruling, now, policy)
@@ -127,7 +129,7 @@ def _adopt(tx: Transaction, transfer: Transfer, now: datetime) -> bool:
         return False
     first_nonce = transfer.preflight_finalized_nonce
     assert first_nonce is not None
-    signing_store.adopt_wallet(tx, transfer.wallet, transfer.chain_id, first_nonce, now)
+    wallet_store.adopt_wallet(tx, transfer.wallet, transfer.chain_id, first_nonce, now)
     logger.info("wallet_adopted", wallet=transfer.wallet, first_nonce=first_nonce)
     return True
 
@@ -136,7 +138,7 @@ def _bind_and_sign(
     tx: Transaction, transfer: Transfer, now: datetime, limits: Limits, signer: Signer
 ) -> Outgoing:
     fees, call = fees_for(transfer), call_of(transfer)
-    nonce = signing_store.take_nonce(tx, transfer)
+    nonce = wallet_store.take_nonce(tx, transfer)
     signed = signer.sign(
         chain_id=limits.chain_id,
         nonce=nonce,
@@ -147,7 +149,7 @@ def _bind_and_sign(
         max_fee_per_gas_wei=fees.max_fee_per_gas_wei,
         max_priority_fee_per_gas_wei=fees.max_priority_fee_per_gas_wei,
     )
-    signing_store.insert_attempt(
+    attempt_store.insert_attempt(
         tx,
         transfer,
         nonce=nonce,
@@ -160,6 +162,33 @@ def _bind_and_sign(
     store.set_nonce(tx, transfer.unique_id, nonce, now)
     logger.info("transfer_signed", unique_id=transfer.unique_id, nonce=nonce)
     return Outgoing("chain-requests", broadcast(transfer, signed.raw, signed.tx_hash, now))
+
+
+def _sign_ordered(
+    tx: Transaction, transfer: Transfer, now: datetime, policy: Policy, signer: Signer
+) -> list[Outgoing]:
+    """Sign a bump that the recorder has ordered: the same nonce, payee and amount, other fees."""
+    ordered = attempt_store.ordered(tx, transfer.unique_id)
+    wallet = wallet_store.lock_wallet(tx, transfer.wallet, transfer.chain_id)
+    if ordered is None or wallet is None or wallet["status"] != "active":
+        return []
+    if signer.address.lower() != policy.limits.wallet.lower():
+        raise ConfigurationError("the wallet's key is not that of HOST_WALLET_ADDRESS")
+    signed = signer.sign(
+        chain_id=policy.limits.chain_id,
+        nonce=ordered.nonce,
+        to_address=ordered.to_address,
+        value_wei=ordered.value_wei,
+        data=ordered.data,
+        gas_limit=ordered.fees.gas_limit,
+        max_fee_per_gas_wei=ordered.fees.max_fee_per_gas_wei,
+        max_priority_fee_per_gas_wei=ordered.fees.max_priority_fee_per_gas_wei,
+    )
+    attempt_store.fill_attempt(
+        tx, ordered.attempt_id, raw_transaction=signed.raw, tx_hash=signed.tx_hash, now=now
+    )
+    logger.info("bump_signed", unique_id=transfer.unique_id, nonce=ordered.nonce)
+    return [Outgoing("chain-requests", broadcast(transfer, signed.raw, signed.tx_hash, now))]
 
 
 def _follow(
@@ -175,7 +204,7 @@ def _follow(
     if ruling.verdict is Verdict.PARK:
         return park(tx, transfer, ruling.reason, now)
     if ruling.verdict is Verdict.FREEZE:
-        signing_store.freeze_wallet(tx, transfer.wallet, transfer.chain_id, ruling.reason)
+        wallet_store.freeze_wallet(tx, transfer.wallet, transfer.chain_id, ruling.reason)
         logger.error("wallet_frozen", wallet=transfer.wallet, reason=ruling.reason)
     logger.error("signing_waits", unique_id=transfer.unique_id, reason=ruling.reason)
     return looks_again(tx, transfer, now, policy.pace, at_once=False)

@@ -1,4 +1,4 @@
-"""SQL of transfers, one statement a function; wallets and attempts are in signing_store."""
+"""SQL of transfers, one statement a function; wallets and attempts have stores of their own."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -78,7 +78,8 @@ class ReceiptRequested(OwnMessage):
     timestamp: Seconds
     unique_id: Text
     wallet: Text
-    tx_hash: Text
+    tx_hash: Text  # of the newest bytes
+    other_hashes: Octets = b""  # of all others on the same nonce, as text, separated by spaces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,3 +172,29 @@ class TransactionSighted(OwnMessage):
     timestamp: Seconds
     wallet: Text
     tx_hash: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NonceSearchRequested(OwnMessage):
+    """Find the transaction that consumed a finalized nonce: hostpay_recorder → chain_gateway."""
+
+    TYPE: ClassVar[int] = 41
+
+    timestamp: Seconds
+    unique_id: Text
+    wallet: Text
+    nonce: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NonceFound(OwnMessage):
+    """The transaction that consumed a nonce, by finalized evidence: chain_gateway → recorder."""
+
+    TYPE: ClassVar[int] = 42
+
+    timestamp: Seconds
+    unique_id: Text
+    wallet: Text
+    nonce: Count
+    tx_hash: Text  # "" when the node cannot say (not finalized, or its old state is gone)
+    block_number: Count

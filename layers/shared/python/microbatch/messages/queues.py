@@ -12,6 +12,8 @@ from microbatch.messages.chain import (
     BroadcastRequested,
     ChainObservationRequested,
     ChainObserved,
+    NonceFound,
+    NonceSearchRequested,
     PreflightObserved,
     PreflightRequested,
     ReceiptObserved,
@@ -92,11 +94,12 @@ QUEUES: dict[str, Carrier] = {
             TransferLogsRequested,
             RefundRequested,
             TransactionSighted,
+            NonceSearchRequested,
         ),
     ),
     "chain-results": Carrier(
         "CHAIN_SIGNING_KEY",
-        (PreflightObserved, BroadcastObserved, ReceiptObserved, ChainObserved),
+        (PreflightObserved, BroadcastObserved, ReceiptObserved, ChainObserved, NonceFound),
     ),
 }
 

@@ -438,12 +438,15 @@ CREATE TABLE transfer_attempts (
     sent_at                      timestamptz,
     sends                        integer NOT NULL DEFAULT 0,
     last_outcome                 text,
+    unmined_at_block             bigint, -- the head at which it was first looked for in vain
     UNIQUE (unique_id, attempt_no),
     FOREIGN KEY (wallet, chain_id, nonce, unique_id)
         REFERENCES transfer_nonces (wallet, chain_id, nonce, unique_id),
     CONSTRAINT tip_within_fee CHECK (max_priority_fee_per_gas_wei <= max_fee_per_gas_wei),
-    CONSTRAINT bytes_when_prepared CHECK ((state = 'ordered')
-        = (raw_transaction IS NULL AND tx_hash IS NULL)),
+    CONSTRAINT bytes_with_hash CHECK ((raw_transaction IS NULL) = (tx_hash IS NULL)),
+    CONSTRAINT bytes_when_prepared CHECK (state NOT IN ('prepared', 'sent', 'mined')
+        OR raw_transaction IS NOT NULL),
+    CONSTRAINT no_bytes_when_ordered CHECK (state <> 'ordered' OR raw_transaction IS NULL),
     CONSTRAINT cancel_pays_nothing CHECK (kind = 'pay' OR (value_wei = 0 AND data = ''))
 );
 

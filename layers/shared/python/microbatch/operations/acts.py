@@ -8,6 +8,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from microbatch.errors import InvalidInput
+from microbatch.hostpay.cancelling import cancel
+from microbatch.messages import Outgoing
 from microbatch.operations import store
 from microbatch.operations.status import status
 from microbatch.platform.database import Transaction
@@ -25,17 +27,31 @@ class Surroundings:
 
     is_checksummed: Callable[[str], bool]  # EIP-55
     never_paid: frozenset[str]  # lower-case addresses no client may have: our own, the token's
+    fee_per_gas_ceiling_wei: int
     depths: Callable[[], dict[str, dict[str, int]]]  # of queues and dead-letter queues
 
 
 def perform(
     request: Request, tx: Transaction, now: datetime, surroundings: Surroundings
-) -> dict[str, Any]:
-    """Do what is asked for and say what came of it. Raises InvalidInput, having changed nothing."""
+) -> tuple[dict[str, Any], list[Outgoing]]:
+    """(what came of it, messages to send). Raises InvalidInput, having changed nothing."""
     act = request.get("act")
-    if act not in _ACTS:
-        raise InvalidInput(f"act {act!r} is not known; it is one of {', '.join(sorted(_ACTS))}")
-    return _ACTS[act](request, tx, now, surroundings)
+    if act == "transfers cancel":
+        return _cancel_transfer(request, tx, now, surroundings)
+    if not isinstance(act, str) or act not in _ACTS:
+        known = ", ".join(sorted((*_ACTS, "transfers cancel")))
+        raise InvalidInput(f"act {act!r} is not known; it is one of {known}")
+    return _ACTS[act](request, tx, now, surroundings), []
+
+
+def _cancel_transfer(
+    request: Request, tx: Transaction, now: datetime, surroundings: Surroundings
+) -> tuple[dict[str, Any], list[Outgoing]]:
+    unique_id = _text(request, "unique_id", r"[A-Z0-9]{16}")
+    transfer, outgoing = cancel(tx, unique_id, now, surroundings.fee_per_gas_ceiling_wei)
+    before = {"state": transfer.state, "nonce": transfer.nonce}
+    _record(request, tx, now, unique_id, before, {**before, "cancel": "ordered"})
+    return {"transfer": {"unique_id": unique_id, **before}, "cancel": "ordered"}, outgoing
 
 
 def _add_client(

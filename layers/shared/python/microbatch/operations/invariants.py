@@ -49,6 +49,15 @@ ATTEMPTS_PAY_THE_TRANSFER = """
             OR substr(a.data, 17, 20) IS DISTINCT FROM decode(substr(t.to_address, 3), 'hex')
         END
 """
+FEES_RISE_BY_A_TENTH = """
+    SELECT later.attempt_id FROM transfer_attempts later
+    JOIN transfer_attempts earlier ON earlier.unique_id = later.unique_id
+        AND earlier.nonce = later.nonce AND earlier.attempt_no = later.attempt_no - 1
+    WHERE later.max_fee_per_gas_wei * 10 < earlier.max_fee_per_gas_wei * 11
+       OR later.max_priority_fee_per_gas_wei * 10 < earlier.max_priority_fee_per_gas_wei * 11
+       OR (later.kind = earlier.kind AND (later.to_address, later.value_wei, later.data)
+          IS DISTINCT FROM (earlier.to_address, earlier.value_wei, earlier.data))
+"""
 RELEASED_ONLY_WITHOUT_LIVE_TRANSFER = """
     SELECT b.batch_id FROM batches b
     JOIN swaps s ON s.context = 'batch' AND s.owner_id = b.batch_id::text

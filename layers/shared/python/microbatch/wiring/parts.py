@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from microbatch.platform.secrets import Secrets
     from microbatch.vendors.changenow import ChangeNow
     from microbatch.vendors.ethereum.node import Node
+    from microbatch.vendors.ethereum.nodes import Nodes
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 KMS_SECONDS_MAX = 2
@@ -132,11 +133,16 @@ def event_bus() -> "EventBus":
 
 
 @cache
-def node() -> "Node":
-    """The Ethereum node."""
+def node() -> "Node | Nodes":
+    """The Ethereum node; several URLs, separated by white space, are several nodes."""
     from microbatch.vendors.ethereum.node import Node  # noqa: PLC0415
 
-    return Node(secrets().text("ETHEREUM_RPC_URL"))
+    first, *others = (Node(url) for url in secrets().text("ETHEREUM_RPC_URL").split())
+    if not others:
+        return first
+    from microbatch.vendors.ethereum.nodes import Nodes  # noqa: PLC0415
+
+    return Nodes([first, *others])
 
 
 @cache

@@ -98,6 +98,8 @@ def hostpay_policy() -> "HostpayPolicy":
             transfer_max_token_units=whole_number("TRANSFER_MAX_MICROUSDT"),
             daily_max_wei=Wei(whole_number("DAILY_MAX_WEI")),
             fee_per_gas_ceiling_wei=Wei(whole_number("MAX_FEE_PER_GAS_CEILING_WEI")),
+            gas_cost_max_percent=whole_number("GAS_COST_MAX_PERCENT"),
+            bump_after_blocks=whole_number("BUMP_AFTER_BLOCKS"),
             gas_limit_ceiling=whole_number("GAS_LIMIT_CEILING"),
             gas_reserve_wei=Wei(whole_number("GAS_RESERVE_WEI")),
         ),
@@ -133,7 +135,12 @@ def operator_surroundings() -> "Surroundings":
     from microbatch.vendors.ethereum.signing import is_checksummed  # noqa: PLC0415
 
     ours = {address("HOST_WALLET_ADDRESS").lower(), address("USDT_ADDRESS").lower()}
-    return Surroundings(is_checksummed=is_checksummed, never_paid=frozenset(ours), depths=depths)
+    return Surroundings(
+        is_checksummed=is_checksummed,
+        never_paid=frozenset(ours),
+        fee_per_gas_ceiling_wei=whole_number("MAX_FEE_PER_GAS_CEILING_WEI"),
+        depths=depths,
+    )
 
 
 def depths() -> dict[str, dict[str, int]]:

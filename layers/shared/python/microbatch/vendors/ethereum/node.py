@@ -21,6 +21,7 @@ from microbatch.vendors.ethereum.answers import (
 from microbatch.vendors.ethereum.broadcast import BroadcastOutcome, classify_broadcast_error
 from microbatch.vendors.ethereum.feed import usable_price
 from microbatch.vendors.ethereum.fees import fees_now
+from microbatch.vendors.ethereum.nonces import Consumer, consumer_of
 from microbatch.vendors.ethereum.receipts import (
     GET_RECEIPT,
     receipt_quantity,
@@ -171,6 +172,10 @@ class Node:
             block_hash=block_hash(GET_RECEIPT, found.get("blockHash")),
             amount_wei=quantity(method, sent.get("value")) if to_us else 0,
         )
+
+    def consumer_of(self, *, wallet: str, nonce: int) -> Consumer:
+        """The transaction that consumed the wallet's nonce, by finalized evidence."""
+        return consumer_of(self._rpc, _address("wallet", wallet), nonce)
 
     def observe(self, *, wallet: str, token: str, price_feed: str, now: datetime) -> Observation:
         """Head, fees, balances and ETH/USD now. Raises RetryLater, InvalidInput."""

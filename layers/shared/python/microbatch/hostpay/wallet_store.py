@@ -1,9 +1,9 @@
-"""SQL of wallets, nonces and attempts, one statement a function."""
+"""SQL of wallets and nonces, one statement a function."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
-from microbatch.hostpay.model import Attempt, Call, Fees, Transfer, WalletState
+from microbatch.hostpay.model import Transfer, WalletState
 from microbatch.platform.database import Transaction
 
 
@@ -102,75 +102,6 @@ def take_nonce(tx: Transaction, transfer: Transfer) -> int:
     return int(row["nonce"])
 
 
-def insert_attempt(
-    tx: Transaction,
-    transfer: Transfer,
-    *,
-    nonce: int,
-    call: Call,
-    fees: Fees,
-    raw_transaction: bytes,
-    tx_hash: str,
-    now: datetime,
-) -> None:
-    """Store signed bytes, before they leave."""
-    tx.execute(
-        """
-        INSERT INTO transfer_attempts (unique_id, wallet, chain_id, nonce, attempt_no, kind,
-            state, state_since, created_at, to_address, value_wei, data, gas_limit,
-            max_fee_per_gas_wei, max_priority_fee_per_gas_wei, raw_transaction, tx_hash)
-        VALUES (%(unique_id)s, %(wallet)s, %(chain_id)s, %(nonce)s, 1, 'pay', 'prepared',
-            %(now)s, %(now)s, %(to_address)s, %(value_wei)s, %(data)s, %(gas_limit)s,
-            %(max_fee)s, %(tip)s, %(raw_transaction)s, %(tx_hash)s)
-        """,
-        unique_id=transfer.unique_id,
-        wallet=transfer.wallet,
-        chain_id=transfer.chain_id,
-        nonce=nonce,
-        now=now,
-        to_address=call.to_address,
-        value_wei=call.value_wei,
-        data=call.data,
-        gas_limit=fees.gas_limit,
-        max_fee=fees.max_fee_per_gas_wei,
-        tip=fees.max_priority_fee_per_gas_wei,
-        raw_transaction=raw_transaction,
-        tx_hash=tx_hash,
-    )
-
-
-def last_attempt(tx: Transaction, unique_id: str) -> Attempt | None:
-    """The transfer's newest signed bytes."""
-    row = tx.one(
-        "SELECT attempt_id, attempt_no, kind, state, raw_transaction, tx_hash, sent_at"
-        " FROM transfer_attempts WHERE unique_id = %(unique_id)s AND state <> 'ordered'"
-        " ORDER BY attempt_no DESC LIMIT 1",
-        unique_id=unique_id,
-    )
-    return Attempt(**row) if row else None
-
-
-def has_attempt(tx: Transaction, unique_id: str, tx_hash: str) -> bool:
-    """Whether this hash is of bytes that we signed for this transfer."""
-    return (
-        tx.one(
-            "SELECT 1 AS found FROM transfer_attempts"
-            " WHERE unique_id = %(unique_id)s AND tx_hash = %(tx_hash)s",
-            unique_id=unique_id,
-            tx_hash=tx_hash,
-        )
-        is not None
-    )
-
-
-def owner_of(tx: Transaction, tx_hash: str) -> str | None:
-    """The transfer for which the bytes of this hash were signed; None when they are not ours."""
-    row = tx.one(
-        "SELECT unique_id FROM transfer_attempts WHERE tx_hash = %(tx_hash)s", tx_hash=tx_hash
-    )
-    return str(row["unique_id"]) if row else None
-
-
 def is_ours(tx: Transaction, wallet: str) -> bool:
     """Whether a wallet is in our books."""
     return (
@@ -179,34 +110,4 @@ def is_ours(tx: Transaction, wallet: str) -> bool:
             wallet=wallet,
         )
         is not None
-    )
-
-
-def note_broadcast(tx: Transaction, tx_hash: str, outcome: str, now: datetime) -> None:
-    """Note that the bytes were offered to a node, and what it said: evidence only.
-
-    Of bytes that are mined nothing more is noted: an answer that comes again changes nothing.
-    """
-    tx.execute(
-        """
-        UPDATE transfer_attempts SET sends = sends + 1, last_outcome = %(outcome)s,
-            sent_at = %(now)s,
-            state_since = CASE WHEN state = 'prepared' THEN %(now)s ELSE state_since END,
-            state = CASE WHEN state = 'prepared' THEN 'sent' ELSE state END
-        WHERE tx_hash = %(tx_hash)s AND state <> 'mined'
-        """,
-        tx_hash=tx_hash,
-        outcome=outcome,
-        now=now,
-    )
-
-
-def move_attempt(tx: Transaction, tx_hash: str, state_to: str, now: datetime) -> None:
-    """Move an attempt to the state the chain shows."""
-    tx.execute(
-        "UPDATE transfer_attempts SET state = %(state_to)s, state_since = %(now)s"
-        " WHERE tx_hash = %(tx_hash)s AND state <> %(state_to)s",
-        tx_hash=tx_hash,
-        state_to=state_to,
-        now=now,
     )

@@ -1,0 +1,217 @@
+"""The production services between a real Postgres and a real chain behind a lying proxy.
+
+Only the exchange is in memory: it names fresh addresses and waits for ever. What is looked at is
+the host payment: what stands in the books against what stands on the chain.
+"""
+
+import secrets
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from local.anvil import Anvil
+from local.chain_proxy import ChainProxy
+from microbatch.conversion.service import Check
+from microbatch.errors import RetryLater
+from microbatch.market.model import BASE_FEE_WEI, ETH_TO_USDT, ETH_USD
+from microbatch.messages import Outgoing
+from microbatch.operations.invariants import broken_invariants
+from microbatch.platform.database import Database
+from microbatch.vendors.changenow.client import ExchangeStatus
+from microbatch.vendors.ethereum.key_signer import KeySigner
+from microbatch.vendors.ethereum.node import Node
+from tests.fakes.exchange import FakeExchange
+from tests.fakes.pipeline import ETH, Pipeline
+
+RETRY_SECONDS = 60
+STEPS_MAX = 2000
+ASKS = ("ChainObservationRequested", "RangeRequested")
+DONE = ("confirmed", "settled")
+LIVE = ("signed", "broadcast", "mined", "confirmed", "settled")
+
+
+class RealChain:
+    """What a Pipeline wants of its chain, on Anvil: time that passes is a block mined."""
+
+    def __init__(self, anvil: Anvil) -> None:
+        self._anvil = anvil
+        self.mining = True
+
+    def mine(self, blocks: int = 1) -> None:
+        if self.mining:
+            self._anvil.rpc("anvil_mine", hex(blocks))
+
+
+class WaitingExchange(FakeExchange):
+    """Makes exchanges at fresh addresses; each waits until it is paid, and then goes on waiting."""
+
+    def create(self, *values: Any, **fields: Any) -> Any:
+        created = super().create(*values, **fields)
+        payin = "0x" + secrets.token_hex(20)
+        known = self.exchanges[created.exchange_id]
+        self.exchanges[created.exchange_id] = replace(known, payin_address=payin)
+        return replace(created, payin_address=payin)
+
+    def status(self, exchange_id: str) -> ExchangeStatus:
+        return self.exchanges[exchange_id]
+
+
+class World(Pipeline):
+    """A Pipeline whose node is real and reached through `proxy`; `node_url` may be changed."""
+
+    anvil: Anvil
+    proxy: ChainProxy
+
+    def __init__(self, database: Database, anvil: Anvil, proxy: ChainProxy) -> None:
+        super().__init__(database, chain=RealChain(anvil))  # type: ignore[arg-type]
+        self.anvil, self.proxy = anvil, proxy
+        self.node = Node(proxy.url)
+        self.retried: list[str] = []
+        self.later: list[tuple[datetime, Outgoing]] = []
+
+    def __post_init__(self) -> None:
+        self.exchange = WaitingExchange(self.chain)
+        self.signer = KeySigner("0x" + secrets.token_hex(32))
+        self.wallet = self.signer.address.lower()
+        self._payment_numbers = iter(range(1, 100_000))
+
+    def fund(self, eth: int = 100) -> None:
+        """Set what the wallet has."""
+        self.anvil.rpc("anvil_setBalance", self.wallet, hex(eth * ETH))
+
+    def look(self, base_fee_wei: int = 10**9) -> None:
+        """Fresh observations, without asking anybody."""
+        values = {
+            ETH_USD: "2000",
+            ETH_TO_USDT.minimum: "0.001",
+            ETH_TO_USDT.maximum: None,
+            ETH_TO_USDT.rate: "1980",
+            BASE_FEE_WEI: str(base_fee_wei),
+        }
+        with self.database.transaction() as tx:
+            for name, value in values.items():
+                tx.execute(
+                    "INSERT INTO observations (name, value, observed_at) VALUES"
+                    " (%(name)s, %(value)s, %(now)s) ON CONFLICT DO NOTHING",
+                    name=name,
+                    value=value,
+                    now=self.now,
+                )
+
+    def order(self, eth: str = "0.05") -> Check:
+        """One more transfer is wanted: a payment comes in and a batch is opened over it."""
+        self.look()
+        self.payment("7", eth)
+        self.deliver_now("payments")
+        return self.check()
+
+    def deliver_now(self, queue: str) -> None:
+        """Deliver what waits in one queue."""
+        due = [each for each in self.queue if each.queue == queue]
+        self.queue = [each for each in self.queue if each.queue != queue]
+        for outgoing in due:
+            self.step(outgoing)
+
+    def deliver(self, queue: str, message: Any) -> list[Outgoing]:
+        """As in production, but the chain is asked for real; unwell, the message comes again."""
+        try:
+            if queue == "chain-requests":
+                return self._asked(message)
+            return super().deliver(queue, message)
+        except RetryLater as unwell:
+            self.retried.append(str(unwell))
+            self.queue.append(Outgoing(queue, message, RETRY_SECONDS))
+            return []
+
+    def _asked(self, message: Any) -> list[Outgoing]:
+        from microbatch.hostpay import outbound  # noqa: PLC0415 - as the door does
+
+        return outbound.answer(message, self.node, self.now)
+
+    # --- time ---------------------------------------------------------------------------------
+
+    def step(self, outgoing: Outgoing) -> None:
+        """Deliver one message; a delayed one lies aside until its time has come."""
+        if outgoing.delay_seconds:
+            due = self.now + timedelta(seconds=outgoing.delay_seconds)
+            self.later.append((due, replace(outgoing, delay_seconds=0)))
+        else:
+            super().step(outgoing)
+
+    def reconcile(self) -> list[Outgoing]:
+        """As in production, but nobody asks for observations here: `look` makes them."""
+        sent = super().reconcile()
+        self.queue = [each for each in self.queue if type(each.message).__name__ not in ASKS]
+        return sent
+
+    def settle(self) -> None:
+        """Deliver everything that is due now, and what comes of it."""
+        for _ in range(STEPS_MAX):
+            if not self.queue:
+                return
+            self.step(self.queue.pop(0))
+        raise AssertionError("messages go round without end")
+
+    def live(self, rounds: int, *, seconds: int = 15) -> None:
+        """Rounds of some seconds: a block (if any is mined), the reconciler, what is due."""
+        for _ in range(rounds):
+            self.now += timedelta(seconds=seconds)
+            self.chain.mine()
+            self.look()
+            self.reconcile()
+            self.queue += [outgoing for due, outgoing in self.later if due <= self.now]
+            self.later = [(due, outgoing) for due, outgoing in self.later if due > self.now]
+            self.settle()
+
+    def until(self, state: str, rounds: int = 200) -> dict[str, Any]:
+        """Step by step until the newest transfer is in this state; its row."""
+        for _ in range(rounds * 10):
+            rows = self.rows("SELECT * FROM transfers ORDER BY created_at DESC LIMIT 1")
+            if rows and rows[0]["state"] == state:
+                return rows[0]
+            if self.queue:
+                self.step(self.queue.pop(0))
+            else:
+                self.live(1)
+        raise AssertionError(f"no transfer became {state}: {self.transfers()}")
+
+    # --- books and chain ----------------------------------------------------------------------
+
+    def transfers(self) -> list[dict[str, Any]]:
+        return self.rows("SELECT * FROM transfers ORDER BY nonce NULLS LAST, created_at")
+
+    def attempts(self) -> list[dict[str, Any]]:
+        return self.rows("SELECT * FROM transfer_attempts ORDER BY nonce, attempt_no")
+
+    def count(self, tag: str = "latest") -> int:
+        """The wallet's transactions on the real chain."""
+        return int(self.anvil.rpc("eth_getTransactionCount", self.wallet, tag), 16)
+
+    def received(self, address: str) -> int:
+        """What an address has on the real chain, in wei."""
+        return int(self.anvil.rpc("eth_getBalance", address, "latest"), 16)
+
+    def assert_books_agree(self) -> None:
+        """Nothing paid twice, nothing lost: every payee has what the books say, or nothing."""
+        assert broken_invariants(self.database) == []
+        for transfer in self.transfers():
+            paid = transfer["state"] in DONE or (
+                transfer["state"] == "mined" and transfer["tx_hash"] is not None
+            )
+            expected = int(transfer["amount_units"]) if paid else 0
+            found = self.received(transfer["to_address"])
+            if transfer["state"] in ("signed", "broadcast", "parked"):
+                assert found in (0, int(transfer["amount_units"])), transfer
+            else:
+                assert found == expected, transfer
+        ours = {row["tx_hash"] for row in self.attempts()}
+        sent = {each.tx_hash for each in self.proxy.transactions(self.wallet)}
+        assert sent <= ours, "every byte that left stands in the books"
+
+    def assert_all_paid_once(self) -> None:
+        """Every transfer is confirmed, by one transaction each, on nonces without a gap."""
+        transfers = self.transfers()
+        assert {row["state"] for row in transfers} <= set(DONE), transfers
+        assert [row["nonce"] for row in transfers] == list(range(len(transfers)))
+        assert self.count() == len(transfers)
+        self.assert_books_agree()
