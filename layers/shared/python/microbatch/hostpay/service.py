@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from microbatch.codec import agrees
 from microbatch.errors import PermanentFailure
 from microbatch.hostpay import store
+from microbatch.hostpay.cancelling import cancel as cancel  # noqa: PLC0414 - for operations
 from microbatch.hostpay.due import asks_again, looks_again, messages_due
 from microbatch.hostpay.model import DECIMALS, ENDED, NOT_YET, Limits, Transfer
 from microbatch.hostpay.moves import locked, move, park

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from microbatch.errors import InvalidInput
-from microbatch.hostpay.cancelling import cancel
+from microbatch.hostpay.service import cancel
 from microbatch.messages import Outgoing
 from microbatch.operations import store
 from microbatch.operations.status import status
