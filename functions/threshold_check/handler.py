@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from microbatch import wiring
-from microbatch.conversion.service import check_threshold
+from microbatch.conversion.checking import check_threshold
 from microbatch.platform.observability import logger, metrics
 
 

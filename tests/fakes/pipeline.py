@@ -10,7 +10,7 @@ from typing import Any
 
 from cdk.stages import CONSUMER
 from microbatch import messages
-from microbatch.conversion import distribution
+from microbatch.conversion import checking, distribution
 from microbatch.conversion import service as conversion
 from microbatch.errors import PermanentFailure
 from microbatch.hostpay import outbound as hostpay_outbound
@@ -104,8 +104,8 @@ class Pipeline:
         )
 
     @cached_property
-    def conversion_policy(self) -> conversion.Policy:
-        return conversion.Policy(
+    def conversion_policy(self) -> checking.Policy:
+        return checking.Policy(
             max_age_seconds=86_400,
             max_payments=100_000,
             max_wei=Wei(50 * ETH),
@@ -171,10 +171,10 @@ class Pipeline:
         self.send(sent)
         return sent
 
-    def check(self) -> conversion.Check:
+    def check(self) -> checking.Check:
         """One threshold check."""
         with self.database.transaction() as tx:
-            check = conversion.check_threshold(tx, self.now, self.conversion_policy)
+            check = checking.check_threshold(tx, self.now, self.conversion_policy)
         self.send(check.outgoing)
         return check
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from local.anvil import Anvil
 from local.chain_proxy import ChainProxy
-from microbatch.conversion.service import Check
+from microbatch.conversion.checking import Check
 from microbatch.errors import RetryLater
 from microbatch.market.model import BASE_FEE_WEI, ETH_TO_USDT, ETH_USD
 from microbatch.messages import Outgoing

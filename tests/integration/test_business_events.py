@@ -50,7 +50,7 @@ def test_every_event_has_the_fields_of_the_table(pipeline: Pipeline) -> None:
     pipeline.payment("7", "0.02")
     pipeline.payment("7", "-1")
     pipeline.run()
-    pipeline.exchange.refusal = ExchangeError("pair_is_inactive", "Pair is inactive")
+    pipeline.exchange.refusal = ExchangeError("not_valid_address", "Address is not valid")
     pipeline.check()
     pipeline.run()
     pipeline.exchange.refusal = None

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from microbatch.conversion.checking import check_threshold
 from microbatch.conversion.model import Open, Wait, WaitReason
-from microbatch.conversion.service import check_threshold
 from microbatch.hostpay.signing import sign
 from microbatch.intake.service import accumulate
 from microbatch.messages import PaymentExecutionRequest

@@ -123,7 +123,7 @@ def test_a_refused_exchange_gives_the_payments_back_and_after_five_parks_them(
     pipeline: Pipeline,
 ) -> None:
     paid_in(pipeline, "0.02", "0.03")
-    pipeline.exchange.refusal = ExchangeError("deposit_too_small", "Out of min amount")
+    pipeline.exchange.refusal = ExchangeError("not_valid_address", "Address is not valid")
     for attempt in range(1, 6):
         assert isinstance(pipeline.check().decision, Open)
         pipeline.run()

@@ -156,7 +156,7 @@ def test_a_log_is_used_once(pipeline: Pipeline) -> None:
     convert(pipeline, hours=1)
     rows = pipeline.rows("SELECT state, reason FROM batches ORDER BY created_at")
     assert [row["state"] for row in rows] == ["distributed", "parked"]
-    assert rows[1]["reason"] == "receipt_used_before"
+    assert rows[1]["reason"] == "payout_shared_with_another_swap"
     assert len(pipeline.rows("SELECT tx_hash FROM token_receipts")) == 1
 
 

@@ -55,6 +55,11 @@ def wei_from_eth(text: str, field: str = "amount") -> Wei:
     return Wei(units_from_text(text, ETH_DECIMALS, field))
 
 
+def wei_below(eth: Decimal) -> Wei:
+    """ETH in wei, what is less than a wei left out."""
+    return Wei(int(eth.scaleb(ETH_DECIMALS, context=EXACT)))
+
+
 def microusdt_from_usdt(text: str, field: str = "amount") -> MicroUsdt:
     """USDT as decimal text in micro-USDT; raises InvalidInput."""
     return MicroUsdt(units_from_text(text, USDT_DECIMALS, field))

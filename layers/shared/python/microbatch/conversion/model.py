@@ -19,6 +19,8 @@ EDGES: dict[str, frozenset[str]] = {
     "released": frozenset(),
 }
 
+MAX_ATTEMPTS = 5  # conversions of a payment that came to nothing, before it is parked
+
 
 class WaitReason(StrEnum):
     """Why no batch is opened now."""
@@ -79,6 +81,15 @@ class Open:
 
     opened_for: str  # "threshold" or "max_age"
     eth_usd: Decimal
+
+
+def may_start_later(decision: Wait | Open) -> bool:
+    """Whether the rows behind the claimed ones might be worth an exchange by themselves.
+
+    A small row in front of a large one must not keep both, and all behind them, waiting.
+    """
+    small = (WaitReason.BELOW_THRESHOLD, WaitReason.BELOW_MINIMUM)
+    return isinstance(decision, Wait) and decision.reason in small
 
 
 def decide(claimed: Claimed, seen: Seen, limits: Limits, now: datetime) -> Wait | Open:

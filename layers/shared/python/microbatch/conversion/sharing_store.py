@@ -8,23 +8,41 @@ from microbatch.platform.database import Transaction
 
 
 def release_payments(
-    tx: Transaction, batch_id: str, *, max_attempts: int, reason: str, now: datetime
+    tx: Transaction,
+    batch_id: str,
+    *,
+    max_attempts: int,
+    counts: bool,
+    reason: str,
+    now: datetime,
 ) -> int:
     """Give a batch's payments back to `pending`, or park those that were tried too often."""
     return tx.execute(
         """
         UPDATE payments SET
-            state = CASE WHEN attempts + 1 >= %(max_attempts)s THEN 'parked' ELSE 'pending' END,
-            park_reason = CASE WHEN attempts + 1 >= %(max_attempts)s THEN %(reason)s END,
-            batch_id = CASE WHEN attempts + 1 >= %(max_attempts)s THEN batch_id END,
-            attempts = attempts + 1, state_since = %(now)s
+            state = CASE WHEN attempts >= %(parks_from)s THEN 'parked' ELSE 'pending' END,
+            park_reason = CASE WHEN attempts >= %(parks_from)s THEN %(reason)s END,
+            batch_id = CASE WHEN attempts >= %(parks_from)s THEN batch_id END,
+            attempts = attempts + %(step)s, state_since = %(now)s
         WHERE batch_id = %(batch_id)s AND state = 'swapping'
         """,
         batch_id=batch_id,
-        max_attempts=max_attempts,
+        parks_from=max_attempts - 1 if counts else max_attempts,
+        step=1 if counts else 0,
         reason=reason,
         now=now,
     )
+
+
+def parked(tx: Transaction, batch_id: str) -> int:
+    """How many of a batch's payments are parked."""
+    row = tx.one(
+        "SELECT count(*) AS payments FROM payments"
+        " WHERE batch_id = %(batch_id)s AND state = 'parked'",
+        batch_id=batch_id,
+    )
+    assert row is not None
+    return int(row["payments"])
 
 
 def give_back(

@@ -14,6 +14,37 @@ COLUMNS = """batch_id::text AS batch_id, state, state_since, created_at, opened_
 CLAIM_LOCK = 4_711_001  # one threshold check at a time
 
 
+CLAIM = """
+WITH oldest AS MATERIALIZED (
+    SELECT payment_id, convertible_wei, received_at FROM payments
+    WHERE state = 'pending' AND convertible_wei BETWEEN 1 AND %(max_payment_wei)s
+        AND (%(after_at)s::timestamptz IS NULL
+            OR (received_at, payment_id) > (%(after_at)s, %(after_id)s))
+    ORDER BY received_at, payment_id
+    LIMIT %(max_payments)s
+    FOR UPDATE
+), running AS (
+    SELECT payment_id,
+        sum(convertible_wei) OVER in_order AS up_to_here,
+        row_number() OVER in_order AS place
+    FROM oldest
+    WINDOW in_order AS (ORDER BY received_at, payment_id ROWS UNBOUNDED PRECEDING)
+), moved AS (
+    UPDATE payments SET state = 'swapping', state_since = %(now)s, batch_id = %(batch_id)s
+    FROM running
+    WHERE payments.payment_id = running.payment_id
+        AND (running.up_to_here <= %(max_wei)s OR running.place = 1)
+    RETURNING payments.convertible_wei, payments.received_at,
+        -- what a refund kept is not worth anything any more
+        payments.net_usd * payments.convertible_wei / payments.net_wei AS net_usd
+)
+SELECT count(*) AS payments_count, coalesce(sum(convertible_wei), 0) AS net_wei,
+    round(coalesce(sum(net_usd), 0), 6) AS net_usd,
+    min(received_at) AS oldest_received_at
+FROM moved
+"""
+
+
 def lock_checks(tx: Transaction) -> None:
     """Wait for any other threshold check to end; released with the transaction."""
     tx.execute("SELECT pg_advisory_xact_lock(%(lock)s)", lock=CLAIM_LOCK)
@@ -53,45 +84,27 @@ def insert_batch(
     )
 
 
-def claim(tx: Transaction, batch_id: UUID, limits: Limits, now: datetime) -> Claimed:
+def claim(
+    tx: Transaction,
+    batch_id: UUID,
+    limits: Limits,
+    now: datetime,
+    after: tuple[datetime, str] | None = None,
+) -> Claimed:
     """Move the oldest pending payments, within the caps, to this batch; what that came to.
 
     One statement: what is summed is exactly what was moved. The first payment is taken even when
     it alone passes the cap in wei, or it would block all others for ever.
     """
     row = tx.one(
-        """
-        WITH oldest AS MATERIALIZED (
-            SELECT payment_id, convertible_wei, received_at FROM payments
-            WHERE state = 'pending' AND convertible_wei BETWEEN 1 AND %(max_payment_wei)s
-            ORDER BY received_at, payment_id
-            LIMIT %(max_payments)s
-            FOR UPDATE
-        ), running AS (
-            SELECT payment_id,
-                sum(convertible_wei) OVER in_order AS up_to_here,
-                row_number() OVER in_order AS place
-            FROM oldest
-            WINDOW in_order AS (ORDER BY received_at, payment_id ROWS UNBOUNDED PRECEDING)
-        ), moved AS (
-            UPDATE payments SET state = 'swapping', state_since = %(now)s, batch_id = %(batch_id)s
-            FROM running
-            WHERE payments.payment_id = running.payment_id
-                AND (running.up_to_here <= %(max_wei)s OR running.place = 1)
-            RETURNING payments.convertible_wei, payments.received_at,
-                -- what a refund kept is not worth anything any more
-                payments.net_usd * payments.convertible_wei / payments.net_wei AS net_usd
-        )
-        SELECT count(*) AS payments_count, coalesce(sum(convertible_wei), 0) AS net_wei,
-            round(coalesce(sum(net_usd), 0), 6) AS net_usd,
-            min(received_at) AS oldest_received_at
-        FROM moved
-        """,
+        CLAIM,
         max_payments=limits.max_payments,
         max_wei=limits.max_wei,
         max_payment_wei=limits.max_payment_wei,
         now=now,
         batch_id=str(batch_id),
+        after_at=after[0] if after else None,
+        after_id=after[1] if after else "",
     )
     assert row is not None
     return Claimed(
@@ -100,6 +113,21 @@ def claim(tx: Transaction, batch_id: UUID, limits: Limits, now: datetime) -> Cla
         Usd(row["net_usd"]),
         row["oldest_received_at"],
     )
+
+
+def last_claimed(tx: Transaction, batch_id: UUID) -> tuple[datetime, str] | None:
+    """The newest row of a claim: (received_at, payment_id)."""
+    row = tx.one(
+        "SELECT received_at, payment_id FROM payments WHERE batch_id = %(batch_id)s"
+        " ORDER BY received_at DESC, payment_id DESC LIMIT 1",
+        batch_id=str(batch_id),
+    )
+    return (row["received_at"], row["payment_id"]) if row else None
+
+
+def has_pending(tx: Transaction) -> bool:
+    """Whether any payment is pending at all."""
+    return tx.one("SELECT 1 AS found FROM payments WHERE state = 'pending' LIMIT 1") is not None
 
 
 def insert_check(

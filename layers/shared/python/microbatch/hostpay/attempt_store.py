@@ -84,9 +84,11 @@ def order_attempt(tx: Transaction, unique_id: str, fees: Fees, now: datetime) ->
         INSERT INTO transfer_attempts (unique_id, wallet, chain_id, nonce, attempt_no, kind,
             state, state_since, created_at, to_address, value_wei, data, gas_limit,
             max_fee_per_gas_wei, max_priority_fee_per_gas_wei)
-        SELECT unique_id, wallet, chain_id, nonce, attempt_no + 1, kind, 'ordered', %(now)s,
+        SELECT unique_id, wallet, chain_id, nonce, (SELECT max(attempt_no) + 1
+                FROM transfer_attempts WHERE unique_id = %(unique_id)s), kind, 'ordered', %(now)s,
             %(now)s, to_address, value_wei, data, gas_limit, %(max_fee)s, %(tip)s
-        FROM transfer_attempts WHERE unique_id = %(unique_id)s
+        FROM transfer_attempts
+        WHERE unique_id = %(unique_id)s AND raw_transaction IS NOT NULL
         ORDER BY attempt_no DESC LIMIT 1
         """,
         unique_id=unique_id,

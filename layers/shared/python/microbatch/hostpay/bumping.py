@@ -32,6 +32,8 @@ def order_bump(
         return []
     if attempt_store.ordered(tx, transfer.unique_id) is None:
         fees = bumped(attempt.fees, _base_fee_wei(tx, now, policy))
+        if above_ceiling(fees, transfer, policy.limits):  # twice the base fee; an eighth may do
+            fees = bumped(attempt.fees, None)
         if above_ceiling(fees, transfer, policy.limits):
             logger.error("bump_at_ceiling", unique_id=transfer.unique_id, nonce=transfer.nonce)
             return []

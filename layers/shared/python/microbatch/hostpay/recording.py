@@ -32,7 +32,7 @@ def take_answer(
 ) -> list[Outgoing]:
     """One answer of the Ethereum node."""
     if isinstance(message, ChainObserved):
-        market.take_chain(message, tx, source)
+        market.take_chain(message, tx, now, source)
         return []
     return _TAKERS[type(message)](message, tx, now, policy)
 
@@ -41,7 +41,7 @@ def _preflight(
     message: PreflightObserved, tx: Transaction, now: datetime, policy: Policy
 ) -> list[Outgoing]:
     del policy
-    at = datetime.fromtimestamp(message.timestamp, UTC)
+    at = min(now, datetime.fromtimestamp(message.timestamp, UTC))  # its clock may run ahead
     if not store.set_preflight(tx, message, at):
         return []
     return messages_due(tx, locked(tx, message.unique_id), now)

@@ -1,7 +1,7 @@
 """A host payment from its order to its settlement, but for signing and recording."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from microbatch.codec import agrees
 from microbatch.errors import PermanentFailure
@@ -131,9 +131,13 @@ def approve(
     if answer.status in ENDED:
         move(tx, transfer, "rejected", now, f"exchange_{answer.status}")
         return messages_due(tx, locked(tx, transfer.unique_id), now)
+    waited = now - transfer.state_since > timedelta(seconds=policy.pace.slow_poll_after_seconds)
+    if answer.status == "not_found" and waited:
+        move(tx, transfer, "rejected", now, "exchange_not_found")
+        return messages_due(tx, locked(tx, transfer.unique_id), now)
     if answer.status == "finished":
         return park(tx, transfer, "exchange_paid_by_somebody_else", now)
-    if answer.status not in NOT_YET:
+    if answer.status not in NOT_YET or waited:
         logger.error("exchange_not_waiting", unique_id=transfer.unique_id, status=answer.status)
     return asks_again(tx, transfer, now, policy.pace)
 

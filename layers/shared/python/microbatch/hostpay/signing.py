@@ -172,8 +172,10 @@ def _sign_ordered(
     wallet = wallet_store.lock_wallet(tx, transfer.wallet, transfer.chain_id)
     if ordered is None or wallet is None or wallet["status"] != "active":
         return []
-    if signer.address.lower() != policy.limits.wallet.lower():
-        raise ConfigurationError("the wallet's key is not that of HOST_WALLET_ADDRESS")
+    if (transfer.wallet, transfer.chain_id) != (signer.address.lower(), policy.limits.chain_id):
+        # Another wallet's bytes on this nonce number would be a second payment.
+        logger.error("ordered_for_another_wallet", unique_id=transfer.unique_id)
+        return []
     signed = signer.sign(
         chain_id=policy.limits.chain_id,
         nonce=ordered.nonce,

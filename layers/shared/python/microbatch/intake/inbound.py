@@ -15,6 +15,9 @@ from microbatch.webhook import Answer, Receiver, refused
 
 COUNTED_STATUS = "finished"  # every other status is a step on the way, or an end without money
 
+# Ignored too, but money has come or gone: a person may want to look at the sender's dashboard.
+TELLING_STATUSES = frozenset({"partially_paid", "refunded"})
+
 
 def receive_nowpayments(
     raw_body: bytes, headers: Mapping[str, str], secret: str, now: datetime
@@ -74,6 +77,13 @@ def _receive(
         count("webhook_malformed")
         logger.warning("webhook_malformed", source=source, reason=str(error))
         return Answer(400, {"error": str(error)}, [_unreadable(raw_body, source, str(error), now)])
+    if notification.payment_status in TELLING_STATUSES:
+        count("webhook_ignored_with_money")
+        logger.warning(
+            "webhook_ignored_with_money",
+            payment_id=notification.payment_id,
+            payment_status=notification.payment_status,
+        )
     if notification.payment_status != COUNTED_STATUS:
         return Answer(200, {"status": "ignored", "payment_status": notification.payment_status})
     message = PaymentReceived(**asdict(notification))

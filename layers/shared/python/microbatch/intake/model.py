@@ -109,9 +109,15 @@ class Credit:
 
 
 def judge(
-    notice: Notice, client: Client | None, eth_usd: Decimal | None, policy: Policy
+    notice: Notice,
+    client: Client | None,
+    eth_usd: Decimal | None,
+    policy: Policy,
+    last_eth_usd: Decimal | None = None,
 ) -> Credit | Hold:
     """Whether a payment is credited, and as what. `eth_usd`: a fresh observation, if there is one.
+
+    `last_eth_usd`, however old, is good enough to see that an amount cannot be right.
 
     Nothing is ever estimated: an amount we do not know for certain, or in an asset we do not
     convert, is held.
@@ -132,11 +138,15 @@ def judge(
         )
     if not notice.received_amount:
         return Hold(HoldReason.AMOUNT_UNKNOWN, "the notification names no received amount")
-    return _credit(notice, client, eth_usd, policy)
+    return _credit(notice, client, eth_usd, policy, last_eth_usd or eth_usd)
 
 
 def _credit(
-    notice: Notice, client: Client, eth_usd: Decimal | None, policy: Policy
+    notice: Notice,
+    client: Client,
+    eth_usd: Decimal | None,
+    policy: Policy,
+    last_eth_usd: Decimal | None,
 ) -> Credit | Hold:
     try:
         received_wei = wei_from_eth(notice.received_amount, "received_amount")
@@ -150,7 +160,7 @@ def _credit(
             HoldReason.IMPLAUSIBLE_AMOUNT,
             f"received {received_wei} wei, more than the limit of {policy.max_payment_wei} wei",
         )
-    if _far_above_invoice(received_wei, eth_usd, invoice_usd, policy.max_times_invoice):
+    if _far_above_invoice(received_wei, last_eth_usd, invoice_usd, policy.max_times_invoice):
         return Hold(
             HoldReason.IMPLAUSIBLE_AMOUNT,
             f"received more than {policy.max_times_invoice} times the invoice of {invoice_usd} USD",

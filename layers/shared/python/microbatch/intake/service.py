@@ -33,6 +33,7 @@ def accumulate(
             store.client(tx, notice.client_id),
             market.fresh_price(tx, now, policy.observation_max_age_seconds),
             policy,
+            market.last_price(tx, now),
         )
         _keep(tx, notice, verdict, now)
     return _events(tx, notice, now)

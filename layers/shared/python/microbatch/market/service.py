@@ -29,6 +29,7 @@ from microbatch.platform.observability import logger
 
 REFERENCE_AMOUNT = "1"  # of from_currency: large enough that fixed fees do not hide the rate
 KEPT_DAYS = 30
+NO_MAXIMUM = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +56,48 @@ def fresh_price(tx: Transaction, now: datetime, max_age_seconds: int) -> Decimal
     return seen.value if seen else None
 
 
-def take_range(message: RangeObserved, tx: Transaction) -> None:
-    """Record a pair's range and rate."""
+def last_price(tx: Transaction, now: datetime) -> Decimal | None:
+    """ETH/USD as last seen, however long ago; None when it was never seen."""
+    seen = store.latest(tx, [ETH_USD], now - timedelta(days=KEPT_DAYS)).get(ETH_USD)
+    return seen.value if seen else None
+
+
+def take_range(message: RangeObserved, tx: Transaction, now: datetime) -> None:
+    """Record a pair's range and rate; what cannot be is not believed."""
     pair = Pair(
         message.from_currency, message.from_network, message.to_currency, message.to_network
     )
-    at = datetime.fromtimestamp(message.timestamp, UTC)
+    at = _seen_at(message.timestamp, now)
+    take_limits(tx, pair, message.minimum, message.maximum or NO_MAXIMUM, at)
     amount, estimated = Decimal(message.amount), message.estimated_amount
-    store.insert(tx, pair.minimum, Decimal(message.minimum), at)
-    store.insert(tx, pair.maximum, Decimal(message.maximum) if message.maximum else None, at)
     store.insert(tx, pair.rate, Decimal(estimated) / amount if estimated else None, at)
 
 
-def take_chain(message: ChainObserved, tx: Transaction, source: Source) -> None:
+def take_limits(tx: Transaction, pair: Pair, minimum: str, maximum: str, at: datetime) -> None:
+    """Record a pair's limits as far as they are named; NO_MAXIMUM says that there is none."""
+    if minimum and Decimal(minimum) > 0:
+        store.insert(tx, pair.minimum, Decimal(minimum), at)
+    elif minimum:
+        logger.error("limit_not_believed", pair=pair.name, minimum=minimum)
+    if maximum == NO_MAXIMUM:
+        store.insert(tx, pair.maximum, None, at)
+    elif maximum and Decimal(maximum) > 0 and Decimal(maximum) >= Decimal(minimum or 0):
+        store.insert(tx, pair.maximum, Decimal(maximum), at)
+    elif maximum:
+        logger.error("limit_not_believed", pair=pair.name, maximum=maximum)
+
+
+def _seen_at(timestamp: int, now: datetime) -> datetime:
+    """When something was seen, by a clock that may run ahead of ours."""
+    return min(now, datetime.fromtimestamp(timestamp, UTC))
+
+
+def take_chain(message: ChainObserved, tx: Transaction, now: datetime, source: Source) -> None:
     """Record head, fees, balances and price; a node of another chain is not believed."""
     if message.chain_id != source.chain_id:
         logger.error("wrong_chain", expected=source.chain_id, reported=message.chain_id)
         return
-    at = datetime.fromtimestamp(message.timestamp, UTC)
+    at = _seen_at(message.timestamp, now)
     values = {
         HEAD_NUMBER: Decimal(message.head_number),
         BASE_FEE_WEI: Decimal(message.base_fee_wei),

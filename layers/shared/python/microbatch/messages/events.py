@@ -15,6 +15,7 @@ class EventOccurred(OwnMessage):
     """
 
     TYPE: ClassVar[int] = 50
+    EXPIRES: ClassVar[bool] = False  # told late is better than never; the id makes repeats harmless
 
     timestamp: Seconds  # of this telling
     event_id: Text

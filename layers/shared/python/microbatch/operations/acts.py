@@ -174,6 +174,8 @@ def _text(request: Request, name: str, pattern: str, default: str | None = None)
         raise InvalidInput(f"{name} is missing")
     if not isinstance(value, str) or not re.fullmatch(pattern, value):
         raise InvalidInput(f"{name} {str(value)[:80]!r} is not acceptable; it must match {pattern}")
+    if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise InvalidInput(f"{name} has characters that cannot be stored")
     return value
 
 

@@ -46,7 +46,9 @@ ATTEMPTS_PAY_THE_TRANSFER = """
         THEN (lower(a.to_address), a.value_wei, a.data)
             IS DISTINCT FROM (lower(t.to_address), t.amount_units, ''::bytea)
         ELSE (lower(a.to_address), a.value_wei) IS DISTINCT FROM (lower(t.token), 0)
-            OR substr(a.data, 17, 20) IS DISTINCT FROM decode(substr(t.to_address, 3), 'hex')
+            OR encode(a.data, 'hex') IS DISTINCT FROM 'a9059cbb'
+                || lpad(substr(lower(t.to_address), 3), 64, '0')
+                || lpad(to_hex(t.amount_units::bigint), 64, '0')
         END
 """
 FEES_RISE_BY_A_TENTH = """

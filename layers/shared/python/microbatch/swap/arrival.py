@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from microbatch.messages import ExchangeStatusObserved, RefundFound, TransferLogsFound
-from microbatch.money import ETH_DECIMALS
+from microbatch.money import ETH_DECIMALS, coins
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import logger
 from microbatch.swap import store
@@ -52,7 +52,15 @@ def book(
 
     Without the provider's own word on the amount, what it had quoted is the measure.
     """
-    for log in json.loads(message.logs):
+    logs = json.loads(message.logs)
+    decimals = DECIMALS[swap.to_currency, swap.to_network]
+    named = swap.provider_amount_to
+    exact = [log for log in logs if coins(int(log["amount_units"]), decimals) == named]
+    if len(exact) == 1:
+        logs = exact  # one payout may serve several of our swaps
+    elif store.shares_payout(tx, swap.swap_id, message.tx_hash):
+        return 0, "payout_shared_with_another_swap"
+    for log in logs:
         fresh = store.insert_receipt(
             tx,
             tx_hash=message.tx_hash,
@@ -67,7 +75,6 @@ def book(
         if not fresh:
             return 0, "receipt_used_before"
     units = store.received_units(tx, swap.swap_id)
-    decimals = DECIMALS[swap.to_currency, swap.to_network]
     if swap.provider_amount_to is not None:
         if disagrees(units, decimals, swap.provider_amount_to):
             return units, "arrived_differs_from_provider"
@@ -92,6 +99,13 @@ def refund_problem(
     if disagrees(came_back_wei, ETH_DECIMALS, swap.from_amount, band_percent):
         return "refund_loss_too_large"
     return None
+
+
+def warn_of_more(swap: Swap, message: ExchangeStatusObserved) -> None:
+    """An alarm for an exchange that pays in another transaction than the one we have booked."""
+    named = payout_hash_in(message) or refund_hash_in(message)
+    if named and named not in (swap.payout_hash, swap.refund_hash):
+        logger.error("exchange_pays_again", swap_id=swap.swap_id, tx_hash=named)
 
 
 def warn_of_trouble(swap: Swap, message: ExchangeStatusObserved) -> None:

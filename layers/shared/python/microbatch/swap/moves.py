@@ -12,6 +12,16 @@ from microbatch.platform.observability import logger
 from microbatch.swap import store
 from microbatch.swap.model import Swap
 
+# Ends that are about the amount or the market of the moment: trying again later can succeed, so
+# they do not count against the payments.
+NOT_THE_PAYMENTS_FAULT = (
+    "deposit_too_small",
+    "out_of_range",
+    "max_amount_exceeded",
+    "minimum_raised",
+    "quote_",
+)
+
 
 def locked(tx: Transaction, swap_id: str) -> Swap:
     """The swap, locked until the transaction ends. Raises PermanentFailure when there is none."""
@@ -58,7 +68,8 @@ def end(tx: Transaction, swap: Swap, state_to: str, reason: str, now: datetime) 
         raise IllegalTransition(f"swap {swap.swap_id} has a signed transfer, it cannot be ended")
     move(tx, swap, state_to, now, reason=reason)
     logger.warning("swap_ended", swap_id=swap.swap_id, state=state_to, reason=reason)
-    told: list[Outgoing] = owner_of(swap).release(tx, swap.owner_id, reason, now)
+    counts = not reason.removeprefix("rejected: ").startswith(NOT_THE_PAYMENTS_FAULT)
+    told: list[Outgoing] = owner_of(swap).release(tx, swap.owner_id, reason, now, counts=counts)
     return told
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from microbatch.errors import RetryLater
 from microbatch.messages import (
     ExchangeCreated,
     ExchangeRefused,
@@ -14,6 +15,7 @@ from microbatch.messages import (
 )
 from microbatch.vendors.changenow import ChangeNow, ExchangeError, Pair
 
+PAIR_INACTIVE = "pair_is_inactive"
 RESULTS = "swap-results"
 
 
@@ -68,6 +70,9 @@ def _create(
             refund_address=message.refund_address,
         )
     except ExchangeError as error:
+        if error.code == PAIR_INACTIVE:
+            # Not about this swap: the batch waits, as it does while the provider is unwell.
+            raise RetryLater(f"ChangeNow: {error.code}") from error
         return ExchangeRefused(
             timestamp=timestamp,
             swap_id=message.swap_id,

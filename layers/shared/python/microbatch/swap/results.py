@@ -34,8 +34,8 @@ def take_result(message: Message, tx: Transaction, now: datetime, policy: Policy
 def _range(
     message: RangeObserved, tx: Transaction, now: datetime, policy: Policy
 ) -> list[Outgoing]:
-    del now, policy
-    market.take_range(message, tx)
+    del policy
+    market.take_range(message, tx, now)
     return []
 
 
@@ -81,6 +81,7 @@ def _refused(
     if swap.state != "requested":
         logger.info("refusal_ignored", swap_id=swap.swap_id, state=swap.state)
         return []
+    market.take_limits(tx, swap.pair, message.minimum, message.maximum, now)
     return end(tx, swap, "failed", f"{message.error}: {message.detail}", now)
 
 
@@ -100,6 +101,7 @@ def _status(
     """What the exchange says after we have paid: never money moves by this word alone."""
     swap = locked(tx, message.swap_id)
     if swap.state != "paid" or swap.cn_api_id != message.cn_api_id:
+        arrival.warn_of_more(swap, message)
         return []
     payout_hash, refund_hash = arrival.payout_hash_in(message), arrival.refund_hash_in(message)
     if (payout_hash or refund_hash) and (payout_hash, refund_hash) == (

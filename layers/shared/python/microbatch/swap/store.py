@@ -72,6 +72,17 @@ def refund_is_used(tx: Transaction, refund_hash: str) -> bool:
     return row is not None
 
 
+def shares_payout(tx: Transaction, swap_id: str, payout_hash: str) -> bool:
+    """Whether another swap of ours is said to be paid by the same transaction."""
+    row = tx.one(
+        "SELECT 1 AS shared FROM swaps WHERE payout_hash = %(payout_hash)s"
+        " AND swap_id <> %(swap_id)s LIMIT 1",
+        payout_hash=payout_hash,
+        swap_id=swap_id,
+    )
+    return row is not None
+
+
 def lock_by_owner(tx: Transaction, context: str, owner_id: str, cn_api_id: str) -> Swap | None:
     """The owner's swap on this exchange, locked until the transaction ends."""
     row = tx.one(
@@ -176,8 +187,11 @@ def set_provider_state(
         """
         UPDATE swaps SET provider_status = %(status)s,
             provider_amount_to = coalesce(%(amount_to)s, provider_amount_to),
-            payout_hash = coalesce(%(payout_hash)s, payout_hash),
-            refund_hash = coalesce(%(refund_hash)s, refund_hash),
+            -- the provider names one of them: the other is not true (any more)
+            payout_hash = CASE WHEN %(refund_hash)s::text IS NULL
+                THEN coalesce(%(payout_hash)s, payout_hash) END,
+            refund_hash = CASE WHEN %(payout_hash)s::text IS NULL
+                THEN coalesce(%(refund_hash)s, refund_hash) END,
             provider_refund_amount = coalesce(%(refund_amount)s, provider_refund_amount)
         WHERE swap_id = %(swap_id)s
         """,

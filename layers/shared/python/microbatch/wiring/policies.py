@@ -9,7 +9,7 @@ from microbatch.wiring.environment import address, percent, whole_number
 from microbatch.wiring.parts import dead_letters, queues
 
 if TYPE_CHECKING:
-    from microbatch.conversion.service import Policy as ConversionPolicy
+    from microbatch.conversion.checking import Policy as ConversionPolicy
     from microbatch.hostpay.service import Policy as HostpayPolicy
     from microbatch.intake.model import Policy as IntakePolicy
     from microbatch.market.service import Source
@@ -40,7 +40,7 @@ def intake_policy() -> "IntakePolicy":
 @cache
 def conversion_policy() -> "ConversionPolicy":
     """When a batch is opened."""
-    from microbatch.conversion.service import Policy  # noqa: PLC0415
+    from microbatch.conversion.checking import Policy  # noqa: PLC0415
 
     return Policy(
         max_age_seconds=whole_number("BATCH_MAX_AGE_SECONDS"),
