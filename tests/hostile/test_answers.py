@@ -32,13 +32,13 @@ def test_bytes_that_were_taken_unheard_are_sent_again_and_known(
 ) -> None:
     """S5."""
     unheard = world.proxy.fault(method="eth_sendRawTransaction", **fault)
-    world.chain.mining = False
+    world.chain.mining = False  # type: ignore[attr-defined]
     world.order()
     world.live(8)
     assert unheard.fired == 1
     (attempt,) = world.attempts()
     assert attempt["last_outcome"] == "already_known"
-    world.chain.mining = True
+    world.chain.mining = True  # type: ignore[attr-defined]
     world.live(15)
     world.assert_all_paid_once()
     (sent,) = world.proxy.transactions(world.wallet)
@@ -88,7 +88,7 @@ def test_no_error_a_node_can_give_makes_a_nonce_lost_or_used_twice(
     ]
     for _ in names:
         world.order()
-    world.live(40, seconds=30)
+    world.live(25, seconds=30)
     assert [fault.fired for fault in faults] == [1] * len(names)
     assert len(world.transfers()) == len(names)
     world.assert_all_paid_once()

@@ -1,5 +1,6 @@
 """The process ends at any one effect of a whole run; what is left pays once all the same."""
 
+import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,10 +11,22 @@ from microbatch.messages import Outgoing
 from microbatch.platform.database import Database, Transaction
 from tests.hostile.world import RETRY_SECONDS, World
 
-STRAIGHT = 17  # deliveries from an order until its swap is paid
-BROADCAST = 9  # the position of the first
-BUMPED = 29  # the same, when the first bytes are swallowed and a bump is signed
-SWALLOWED = 3
+BROADCAST = 9  # the position of the first, from the batch on
+HOPS = {
+    "BatchOrder",
+    "StatusCheckRequest",
+    "StatusCheckResponse",
+    "PaymentExecutionRequest",
+    "PreflightRequested",
+    "PreflightObserved",
+    "BroadcastRequested",
+    "BroadcastObserved",
+    "ReceiptRequested",
+    "ReceiptObserved",
+    "PaymentExecutionResponse",
+}
+AFTER_PAYMENT = {"ExchangeStatusRequested", "ExchangeStatusObserved"}
+CALLS_MIN = 15  # of a preflight, a broadcast and a look for the receipt
 
 Deliver = Callable[[str, Any], list[Outgoing]]
 Crash = Callable[[World, Deliver, str, Any], list[Outgoing]]
@@ -70,89 +83,102 @@ CRASHES = [sends_lost, sends_lost_comes_again, before_commit]
 
 
 class Run:
-    """Counts deliveries from the batch on, until its swap is paid; ends one in a crash."""
+    """Counts the deliveries from a batch on until its swap is paid; ends one in a crash."""
 
-    def __init__(self, world: World, position: int = -1, crash: Crash | None = None) -> None:
-        self._world, self._deliver = world, world.deliver
-        self._position, self._crash = position, crash
-        self.seen: list[str] = []
+    def __init__(self, world: World, deliver: Deliver, crash: Crash, position: int) -> None:
+        self._world, self._deliver = world, deliver
+        self._crash, self._position = crash, position
+        self._seen = 0
         self.struck = ""
 
     def deliver(self, queue: str, message: Any) -> list[Outgoing]:
         """In the world's place."""
-        if queue in ("events", "payments") or self._paid():
+        name = type(message).__name__
+        if queue in ("events", "payments") or name in AFTER_PAYMENT or self._all_paid():
             return self._deliver(queue, message)
-        self.seen.append(type(message).__name__)
-        if len(self.seen) - 1 != self._position or self._crash is None:
+        self._seen += 1
+        if self._seen - 1 != self._position:
             return self._deliver(queue, message)
-        self.struck = self.seen[-1]
+        self.struck = name
         return self._crash(self._world, self._deliver, queue, message)
 
-    def _paid(self) -> bool:
-        return bool(self._world.rows("SELECT swap_id FROM swaps WHERE state = 'paid'"))
+    def _all_paid(self) -> bool:
+        return not self._world.rows("SELECT swap_id FROM swaps WHERE state <> 'paid'")
 
 
-def assert_paid(world: World, run: Run) -> None:
-    (swap,) = world.rows("SELECT state FROM swaps")
-    assert swap == {"state": "paid"}, run.struck
-    assert len(world.transfers()) == 1
+def crash_everywhere(
+    world: World, monkeypatch: pytest.MonkeyPatch, crash: Crash, *, first: int = 0, swallow: int = 0
+) -> list[str]:
+    """A transfer for each position of a run, until a run has passed unhurt; what was hit."""
+    deliver, hit = world.deliver, []
+    while True:
+        position = first + len(hit)
+        swallowed = world.proxy.fault("false_success", times=swallow) if swallow else None
+        run = Run(world, deliver, crash, position)
+        monkeypatch.setattr(world, "deliver", run.deliver)
+        world.order()
+        world.live(18 if swallow else 6)
+        world.live(12, seconds=60)
+        assert run._all_paid(), (position, run.struck)
+        assert swallowed is None or swallowed.spent
+        if not run.struck:
+            break
+        hit.append(run.struck)
+    assert len(world.transfers()) == len(hit) + 1
+    world.assert_all_paid_once()
+    return hit
+
+
+@pytest.mark.parametrize("crash", CRASHES)
+def test_a_crash_at_any_delivery_pays_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, crash: Crash
+) -> None:
+    """S4."""
+    hit = crash_everywhere(world, monkeypatch, crash)
+    assert set(hit) >= HOPS
+
+
+def test_a_crash_at_any_delivery_of_a_run_with_a_bump_pays_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S4. The first bytes are swallowed, so others follow on the same nonce."""
+    hit = crash_everywhere(world, monkeypatch, sends_lost, first=BROADCAST, swallow=2)
+    assert hit.count("BroadcastRequested") >= 2 + 1
+    assert "PaymentExecutionRequest" in hit, "the one that signs the bump"
+    assert len(world.attempts()) > len(world.transfers())
+
+
+@pytest.mark.parametrize("kind", ["drop", "drop_answer"])
+def test_a_node_that_goes_silent_at_any_call_pays_once(world: World, kind: str) -> None:
+    """S4. A transfer for each call of a run: the node has it, or has it not; nobody hears."""
+    fired, position = True, 0
+    while fired:
+        silent = world.proxy.fault(kind, "*", skip=position)
+        world.order()
+        world.live(7, seconds=30)
+        fired = bool(silent.fired)
+        world.proxy.lift(silent)
+        position += 1
+    assert position > CALLS_MIN
+    assert len(world.transfers()) == position
     world.assert_all_paid_once()
 
 
-def test_the_positions_are_those_of_whole_runs(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A run that has become longer needs STRAIGHT and BUMPED to say so."""
-    run = Run(world)
-    monkeypatch.setattr(world, "deliver", run.deliver)
-    world.order()
-    world.live(60)
-    assert_paid(world, run)
-    assert len(run.seen) == STRAIGHT, run.seen
+def test_messages_lost_at_random_for_an_hour_are_all_made_up_for(world: World) -> None:
+    """S4. One in four is never sent, again and again."""
+    chance = random.Random(4)
+    lost: list[Outgoing] = []
 
+    def lose(outgoing: Outgoing) -> bool:
+        losing = outgoing.queue != "payments" and chance.random() < 1 / 4
+        lost.extend([outgoing] * losing)
+        return losing
 
-def test_the_positions_of_a_bumped_run_are_those_of_a_whole_one(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And its bump is real."""
-    swallowed = world.proxy.fault("false_success", times=SWALLOWED)
-    run = Run(world)
-    monkeypatch.setattr(world, "deliver", run.deliver)
-    world.order()
-    world.live(60)
-    assert swallowed.spent
-    assert len(world.attempts()) > 1
-    assert_paid(world, run)
-    assert len(run.seen) == BUMPED, run.seen
-
-
-@pytest.mark.parametrize("position", range(STRAIGHT))
-@pytest.mark.parametrize("crash", CRASHES)
-def test_a_crash_at_any_delivery_pays_once(
-    world: World, monkeypatch: pytest.MonkeyPatch, crash: Crash, position: int
-) -> None:
-    """S4."""
-    run = Run(world, position, crash)
-    monkeypatch.setattr(world, "deliver", run.deliver)
-    world.order()
-    world.live(60, seconds=30)
-    assert run.struck
-    assert_paid(world, run)
-    assert len(world.proxy.transactions(world.wallet)) == len(world.attempts())
-
-
-@pytest.mark.parametrize("position", range(BROADCAST, BUMPED))
-@pytest.mark.parametrize("crash", [sends_lost, before_commit])
-def test_a_crash_at_any_delivery_of_a_run_with_a_bump_pays_once(
-    world: World, monkeypatch: pytest.MonkeyPatch, crash: Crash, position: int
-) -> None:
-    """S4. The first bytes are swallowed, so others follow on the same nonce."""
-    swallowed = world.proxy.fault("false_success", times=SWALLOWED)
-    run = Run(world, position, crash)
-    monkeypatch.setattr(world, "deliver", run.deliver)
-    world.order()
-    world.live(80)
-    assert run.struck
-    assert swallowed.spent
-    assert_paid(world, run)
-    assert {row["nonce"] for row in world.attempts()} == {0}
+    world.lose = lose
+    for number in range(5):
+        world.order(f"0.0{number + 2}")
+    world.live(60, seconds=60)
+    world.lose = lambda _outgoing: False
+    world.live(60, seconds=60)
+    assert len(lost) > len(world.transfers()) == 5
+    world.assert_all_paid_once()

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from microbatch.hostpay import signing
+from microbatch.hostpay.model import WINDOW
 from microbatch.messages import Outgoing, PaymentExecutionRequest
 from microbatch.platform.database import Database
 from microbatch.platform.kms import KmsKey
@@ -151,6 +152,15 @@ def test_many_signers_of_one_wallet_leave_no_gap_and_take_no_nonce_twice(
     assert {each.message.tx_hash for each in sent} == committed  # type: ignore[attr-defined]
     world.queue += sent
     world.live(30)
+    world.assert_all_paid_once()
+
+
+def test_many_signers_of_one_wallet_together_keep_to_the_window(world: World, crowd: Crowd) -> None:
+    """S11. What is in flight is counted under the wallet's lock."""
+    crowd.sign(looked_at(world, WINDOW + 4), SIGNERS)
+    nonces = [row["nonce"] for row in world.transfers()]
+    assert nonces == [*range(WINDOW), *[None] * 4]
+    world.live(60)
     world.assert_all_paid_once()
 
 

@@ -36,6 +36,7 @@ def test_counts_that_go_back_by_nine_change_no_nonce(world: World) -> None:
 
 def test_receipts_that_are_gone_for_a_while_pay_nothing_again(world: World) -> None:
     """S9. Node A has the receipt, node B has not."""
+    world.confirmations = 30
     world.order()
     world.until("mined")
     absent = world.proxy.fault("null", RECEIPT, times=3)

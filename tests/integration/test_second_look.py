@@ -89,10 +89,8 @@ def test_a_fault_of_the_provider_does_not_count_against_the_payments(
         pipeline.check()
         for _ in range(12):
             if pipeline.queue:
-                try:
+                with suppress(RetryLater):  # the queue would keep the message
                     pipeline.step(pipeline.queue.pop(0))
-                except Exception as unwell:
-                    assert error in str(unwell)
         pipeline.now += timedelta(minutes=15)
     payment = one(pipeline, "SELECT state, attempts FROM payments")
     assert payment["attempts"] == 0

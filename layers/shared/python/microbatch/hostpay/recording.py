@@ -103,16 +103,7 @@ def _receipt(
     transfer = locked(tx, transfer.unique_id)
     if message.head_number - message.block_number + 1 < policy.confirmations:
         return asks_again(tx, transfer, now, policy.pace)
-    if attempt_store.is_cancel(tx, message.tx_hash):
-        move(tx, transfer, "failed", now, "cancelled_by_operator")
-        logger.warning("transfer_cancelled", unique_id=transfer.unique_id, tx_hash=message.tx_hash)
-    elif message.status == "reverted":
-        move(tx, transfer, "failed", now, "mined_and_reverted")
-        logger.error("transfer_failed", unique_id=transfer.unique_id, tx_hash=message.tx_hash)
-    else:
-        move(tx, transfer, "confirmed", now)
-        logger.info("transfer_confirmed", unique_id=transfer.unique_id, tx_hash=message.tx_hash)
-    return messages_due(tx, locked(tx, transfer.unique_id), now)
+    return _deep_enough(tx, transfer, message, now, policy)
 
 
 def _still_out(
@@ -151,6 +142,31 @@ def _nonce_found(
     wallet_store.freeze_wallet(tx, transfer.wallet, transfer.chain_id, reason)
     logger.error("wallet_frozen", wallet=transfer.wallet, reason=reason)
     return park(tx, transfer, "nonce_consumed_by_another_transaction", now)
+
+
+def _deep_enough(
+    tx: Transaction, transfer: Transfer, message: ReceiptObserved, now: datetime, policy: Policy
+) -> list[Outgoing]:
+    """Mined at the confirmation depth: confirmed, or failed for good."""
+    cancelled = attempt_store.is_cancel(tx, message.tx_hash)
+    if (cancelled or message.status == "reverted") and not _is_final(transfer, message):
+        # The money goes back to be paid again: only what cannot be undone is reason enough.
+        return asks_again(tx, transfer, now, policy.pace)
+    if cancelled:
+        move(tx, transfer, "failed", now, "cancelled_by_operator")
+        logger.warning("transfer_cancelled", unique_id=transfer.unique_id, tx_hash=message.tx_hash)
+    elif message.status == "reverted":
+        move(tx, transfer, "failed", now, "mined_and_reverted")
+        logger.error("transfer_failed", unique_id=transfer.unique_id, tx_hash=message.tx_hash)
+    else:
+        move(tx, transfer, "confirmed", now)
+        logger.info("transfer_confirmed", unique_id=transfer.unique_id, tx_hash=message.tx_hash)
+    return messages_due(tx, locked(tx, transfer.unique_id), now)
+
+
+def _is_final(transfer: Transfer, message: ReceiptObserved) -> bool:
+    """Whether the transfer's nonce is consumed in a finalized block."""
+    return transfer.nonce is not None and message.finalized_nonce > transfer.nonce
 
 
 def _note_mined(
