@@ -110,7 +110,8 @@ def crash_everywhere(
     world: World, monkeypatch: pytest.MonkeyPatch, crash: Crash, *, first: int = 0, swallow: int = 0
 ) -> list[str]:
     """A transfer for each position of a run, until a run has passed unhurt; what was hit."""
-    deliver, hit = world.deliver, []
+    deliver = world.deliver
+    hit: list[str] = []
     while True:
         position = first + len(hit)
         swallowed = world.proxy.fault("false_success", times=swallow) if swallow else None
