@@ -18,6 +18,7 @@ from microbatch.money import ETH_DECIMALS, USDT_DECIMALS, text_from_units
 ARRIVAL_SECONDS = 60.0
 CONVERSION_SECONDS = 120.0
 POLL_SECONDS = 0.25
+REPORT = "report.json"
 
 
 class DemoError(Exception):
@@ -167,7 +168,7 @@ def report(demo: Demo, findings: list[verdict.Finding], folder: Path, seconds: f
         found = finding.found if finding.holds else f"{finding.found}, expected {finding.expected}"
         print(f"  {mark} {finding.what}: {found if len(found) < 80 else found[:77] + '…'}")
     adds_up = all(finding.holds for finding in findings)
-    (folder / "report.json").write_text(
+    (folder / REPORT).write_text(
         json.dumps(
             {
                 "adds_up": adds_up,
@@ -216,6 +217,7 @@ def main() -> None:
     began = time.monotonic()
     try:
         print("Bringing everything up", flush=True)
+        (folder / REPORT).unlink(missing_ok=True)  # an older run's says nothing about this one
         with Stack(folder) as stack:
             demo = Demo(Customer(stack.endpoints))
             findings = demo.run()

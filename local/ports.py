@@ -18,6 +18,10 @@ _PROBE_SECONDS = 2.0
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
+class PortInUseError(RuntimeError):
+    """Somebody else has the port that was asked for."""
+
+
 def free_port() -> int:
     """A port that nobody listens on now. Raises OSError when none is found."""
     for _ in range(_ATTEMPTS_MAX):
@@ -29,6 +33,16 @@ def free_port() -> int:
                 continue
             return port
     raise OSError(f"no free port between {_FIRST_PORT} and {_LAST_PORT}")
+
+
+def require_free(port: int, whose: str) -> None:
+    """Raises PortInUseError when somebody listens on a port that is wanted for `whose`."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except (OSError, OverflowError) as error:
+            raise PortInUseError(f"port {port} is not free for {whose}: choose another") from error
 
 
 def http_get(url: str, timeout_seconds: float = _PROBE_SECONDS) -> tuple[int, str]:

@@ -18,7 +18,7 @@ from local.aws.deployment import Deployed, Deployment
 from local.aws.emulator import Emulator
 from local.contracts import deploy as contracts
 from local.endpoints import Endpoints
-from local.ports import HOST, free_port, http_get
+from local.ports import HOST, PortInUseError, free_port, http_get, require_free
 from local.postgres import Postgres
 from local.processes import ProcessError, Processes
 from local.progress import step
@@ -120,6 +120,8 @@ class Stack:
         self.stop()
 
     def _bring_up(self) -> None:
+        require_free(self._anvil.port, "the Ethereum node")
+        require_free(self._changenow_port, "the ChangeNOW simulator")
         self._together(
             self._start_chain_and_exchange,
             self._start_postgres,
@@ -239,4 +241,10 @@ class Stack:
         return self._options.changenow_url or self._own_changenow_url
 
 
-FAILURES = (leftovers.StackInUseError, ProcessError, StackError, toolchain.ToolchainError)
+FAILURES = (
+    leftovers.StackInUseError,
+    PortInUseError,
+    ProcessError,
+    StackError,
+    toolchain.ToolchainError,
+)

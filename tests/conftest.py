@@ -1,6 +1,7 @@
 """A real Postgres for the session, a database of its own for each test, AWS in the process."""
 
 import itertools
+import os
 import shutil
 import signal
 import tempfile
@@ -13,11 +14,15 @@ import psycopg2
 import pytest
 from moto import mock_aws
 
+from local import toolchain
 from local.postgres import Postgres
 from microbatch.platform.database import Database, migrate
 
 MIGRATIONS = Path(__file__).parents[1] / "layers/shared/python/microbatch/migrations"
 TEMPLATE = "migrated"
+
+# The CDK's libraries start Node.js when they are imported: ours, whatever else is on the machine.
+os.environ["JSII_NODE"] = str(toolchain.node())
 
 _numbers = itertools.count(1)
 

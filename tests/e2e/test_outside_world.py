@@ -87,3 +87,5 @@ def test_the_documented_example_runs_and_its_payment_is_stored(world: World) -> 
     (payment,) = world.payments(["order-1001"])
     assert (payment["client_id"], payment["source"]) == (CHANNEL, "payments")
     assert payment["received_wei"] == 12_100_000_000_000_000
+    world.until_batch_is("distributed", world.open_batch())
+    assert world.payments(["order-1001"])[0]["state"] == "converted"

@@ -35,11 +35,13 @@ def perform(
     request: Request, tx: Transaction, now: datetime, surroundings: Surroundings
 ) -> tuple[dict[str, Any], list[Outgoing]]:
     """(what came of it, messages to send). Raises InvalidInput, having changed nothing."""
+    if not isinstance(request, Mapping):
+        raise InvalidInput('a request is a JSON object: {"act": …, "who": …, "why": …, …}')
     act = request.get("act")
     if act == "transfers cancel":
         return _cancel_transfer(request, tx, now, surroundings)
     if not isinstance(act, str) or act not in _ACTS:
-        known = ", ".join(sorted((*_ACTS, "transfers cancel")))
+        known = ", ".join(sorted(ACTS))
         raise InvalidInput(f"act {act!r} is not known; it is one of {known}")
     return _ACTS[act](request, tx, now, surroundings), []
 
@@ -151,6 +153,8 @@ _ACTS: dict[str, Callable[[Request, Transaction, datetime, Surroundings], dict[s
     "threshold set": _set_threshold,
     "status": _status,
 }
+
+ACTS = frozenset({*_ACTS, "transfers cancel"})
 
 
 def _record(
