@@ -72,7 +72,7 @@ class Doors:
         for name, value in values.items():
             self.set_secret(name, value)
         self._settings = LOCAL.settings() | {
-            "HOST_WALLET_ADDRESS": f"{wallet}@7",  # as often as the node outside says
+            "HOST_WALLET_ADDRESS": wallet,
             "USDT_ADDRESS": TOKEN,
             "ETH_USD_FEED_ADDRESS": FEED,
             "CHANGENOW_URL": outside_url,
