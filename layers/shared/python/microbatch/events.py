@@ -23,6 +23,16 @@ PAYMENT = {
     "client_id": "whose payment it is",
 }
 BATCH = {"batch_id": "UUID of the batch"}
+PAYOUT = {
+    "payout_id": "UUID of the payout",
+    "client_id": "whom it pays",
+    "context": "instant, or threshold",
+    "payments_count": "over how many payments",
+    "from_currency": "what we pay with: eth, or usdt",
+    "amount_units": "how much of it, in wei or micro-USDT",
+    "to_currency": "what the client gets",
+    "to_network": "on which network",
+}
 
 KINDS: dict[str, Kind] = {
     "payment.accumulated": Kind(
@@ -70,6 +80,42 @@ KINDS: dict[str, Kind] = {
         "1",
         "a person has to look at the batch; its payments stay with it",
         {**BATCH, "payments_count": "how many", "claimed_wei": "in wei", "reason": "why"},
+    ),
+    "payout.completed": Kind(
+        "1",
+        "a client has its money: by an exchange that says so, or by our own transfer",
+        {
+            **PAYOUT,
+            "to_address": "where it went",
+            "delivered": "what arrived, in coins of to_currency; empty when nobody said",
+            "delivered_hash": "the transaction that paid it",
+        },
+    ),
+    "payout.failed": Kind(
+        "1",
+        "a payout did not happen; its payments are what they were, and are paid later",
+        {**PAYOUT, "reason": "why"},
+    ),
+    "payout.rerouted": Kind(
+        "1",
+        "an instant payment is too small to be paid alone; it is pending, and converted with others",
+        {**PAYOUT, "reason": "why"},
+    ),
+    "payout.parked": Kind(
+        "1",
+        "a person has to look at the payout; its payments stay with it",
+        {**PAYOUT, "reason": "why"},
+    ),
+    "client.address_changed": Kind(
+        "1",
+        "a client's money goes elsewhere from some time on",
+        {
+            "client_id": "whose",
+            "wallet_address": "the new address",
+            "payout_currency": "the coin that is paid there",
+            "payout_network": "its network",
+            "matures_at": "until then nothing is paid to this client, ISO 8601",
+        },
     ),
 }
 

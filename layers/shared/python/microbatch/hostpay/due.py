@@ -34,7 +34,7 @@ def messages_due(
         return _chain_questions(tx, transfer, now, delay_seconds)
     if transfer.state in ("confirmed", "settled"):
         return [Outgoing("hostpay-payment-response", _response(transfer, now), delay_seconds)]
-    if transfer.state in ("rejected", "failed") and transfer.swap_id is not None:
+    if transfer.state in ("rejected", "failed"):
         return [Outgoing("swap-results", _ended(transfer, now), delay_seconds)]
     return []
 

@@ -249,7 +249,8 @@ class WalletState:
 def readiness(transfer: Transfer, limits: Limits, now: datetime) -> Ruling:
     """Whether an approved transfer may go on to the wallet's lock at all."""
     assert transfer.approved_at is not None
-    if now - transfer.approved_at > limits.approval_max_age:
+    # A direct payment was approved by nobody outside: that does not grow old.
+    if transfer.kind == "exchange" and now - transfer.approved_at > limits.approval_max_age:
         return Ruling(Verdict.ASK_EXCHANGE, "approval_too_old")
     if transfer.preflight_at is None or now - transfer.preflight_at > timedelta(
         seconds=limits.preflight_max_age_seconds

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from microbatch.codec import agrees
 from microbatch.errors import PermanentFailure
@@ -19,6 +20,8 @@ from microbatch.messages import (
 )
 from microbatch.money import coins
 from microbatch.pace import Pace
+from microbatch.payout import service as payouts
+from microbatch.payout.model import Payout
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import logger
 from microbatch.swap import service as swaps
@@ -51,6 +54,8 @@ def take_order(
     """
     swap = _ordered_swap(tx, order)
     if swap is None:
+        if isinstance(order, HostPayOrder) and not order.cn_api_id:
+            return _take_direct_order(order, tx, now, policy)
         logger.info("order_stale", cn_api_id=order.cn_api_id)
         return []
     existing = store.lock(tx, swap.swap_id)
@@ -69,6 +74,40 @@ def take_order(
     return messages_due(tx, locked(tx, swap.swap_id), now)
 
 
+def _take_direct_order(
+    order: HostPayOrder, tx: Transaction, now: datetime, policy: Policy
+) -> list[Outgoing]:
+    """Reserve the transfer of a payout that needs no exchange: approved at once, nobody is asked."""
+    existing = store.lock(tx, order.unique_id)
+    if existing is not None:
+        return messages_due(tx, existing, now) if existing.state in RESENT_BY_ORDER else []
+    payout = payouts.payable_direct(tx, order.unique_id)
+    if payout is None:
+        logger.info("order_stale", unique_id=order.unique_id)
+        return []
+    problem = _disagreement(order, payout)
+    if problem:
+        # Nothing is reserved: the reconciler orders it from the row.
+        raise PermanentFailure(f"order for {order.unique_id} refused: {problem}")
+    store.insert(
+        tx,
+        **_paid_from(tx, payout.from_currency, policy.limits),
+        unique_id=order.unique_id,
+        context=payout.context,
+        kind="direct",
+        swap_id=None,
+        cn_api_id=None,
+        network="eth",
+        to_address=payout.to_address,
+        amount_units=payout.amount_units,
+        state="requested",
+        reason=None,
+        now=now,
+    )
+    store.approve(tx, order.unique_id, approved_at=now, now=now)
+    return messages_due(tx, locked(tx, order.unique_id), now)
+
+
 def _ordered_swap(tx: Transaction, order: BatchOrder | HostPayOrder) -> Swap | None:
     if isinstance(order, BatchOrder):
         if order.context != "batch":
@@ -77,7 +116,7 @@ def _ordered_swap(tx: Transaction, order: BatchOrder | HostPayOrder) -> Swap | N
     return swaps.payable_by_id(tx, order.unique_id, order.cn_api_id)
 
 
-def _disagreement(order: BatchOrder | HostPayOrder, swap: Swap) -> str | None:
+def _disagreement(order: BatchOrder | HostPayOrder, swap: "Swap | Payout") -> str | None:
     if (order.from_currency, order.from_network) != (swap.from_currency, swap.from_network):
         return "currency_differs"
     if order.payin_address != swap.payin_address:
@@ -93,29 +132,31 @@ def _reserve(
 ) -> None:
     assert swap.cn_api_id is not None
     assert swap.payin_address is not None
-    limits = policy.limits
-    addresses = [wallet.address for wallet in limits.wallets]
-    is_eth = swap.from_currency == "eth"
     store.insert(
         tx,
+        **_paid_from(tx, swap.from_currency, policy.limits),
         unique_id=swap.swap_id,
         context=swap.context,
+        kind="exchange",
         swap_id=swap.swap_id,
         cn_api_id=swap.cn_api_id,
-        # USDT arrives at the first wallet, so it is there that it is paid from.
-        wallet=(
-            wallet_store.least_busy(tx, addresses, limits.chain_id) if is_eth else addresses[0]
-        ),
-        chain_id=limits.chain_id,
-        currency=swap.from_currency,
         network=swap.from_network,
-        token=None if is_eth else limits.token,
         to_address=swap.payin_address,
         amount_units=swap.from_amount_units,
         state="parked" if problem else "requested",
         reason=problem,
         now=now,
     )
+
+
+def _paid_from(tx: Transaction, currency: str, limits: Limits) -> dict[str, Any]:
+    """Which wallet pays, in which coin. USDT arrives at the first: there it is paid from."""
+    addresses = [wallet.address for wallet in limits.wallets]
+    if currency == "eth":
+        wallet, token = wallet_store.least_busy(tx, addresses, limits.chain_id), None
+    else:
+        wallet, token = addresses[0], limits.token
+    return {"wallet": wallet, "chain_id": limits.chain_id, "currency": currency, "token": token}
 
 
 def approve(
@@ -184,13 +225,24 @@ def complete(message: PaymentExecutionResponse, tx: Transaction, now: datetime) 
     transfer = store.read(tx, message.unique_id)  # no lock: the swap's comes first
     if transfer is None:
         raise PermanentFailure(f"transfer {message.unique_id!r} is not known")
+    if transfer.kind == "direct":
+        return _complete_direct(tx, message.unique_id, now)
     if transfer.state == "settled":
         return []
     if transfer.state != "confirmed":
         raise PermanentFailure(f"transfer {transfer.unique_id} is {transfer.state}, not confirmed")
-    if transfer.swap_id is None:
-        raise PermanentFailure(f"no room settles direct transfers of {transfer.context}")
+    assert transfer.swap_id is not None
     return swaps.paid(tx, transfer.swap_id, now)
+
+
+def _complete_direct(tx: Transaction, unique_id: str, now: datetime) -> list[Outgoing]:
+    """The client has its money: settled, and its payout completed, in one transaction."""
+    transfer = locked(tx, unique_id)
+    if transfer.state not in ("confirmed", "settled"):
+        raise PermanentFailure(f"transfer {unique_id} is {transfer.state}, not confirmed")
+    if transfer.state == "confirmed":
+        move(tx, transfer, "settled", now)
+    return payouts.direct_paid(tx, unique_id, transfer.tx_hash or "", now)
 
 
 # --- what the swap tells and asks, in its own transaction -----------------------------------------

@@ -21,8 +21,9 @@ def insert(
     *,
     unique_id: str,
     context: str,
-    swap_id: str,
-    cn_api_id: str,
+    kind: str,
+    swap_id: str | None,
+    cn_api_id: str | None,
     wallet: str,
     chain_id: int,
     currency: str,
@@ -41,13 +42,14 @@ def insert(
             INSERT INTO transfers (unique_id, context, kind, swap_id, cn_api_id, wallet, chain_id,
                 currency, network, token, to_address, amount_units, state, state_since,
                 created_at, reason)
-            VALUES (%(unique_id)s, %(context)s, 'exchange', %(swap_id)s, %(cn_api_id)s,
+            VALUES (%(unique_id)s, %(context)s, %(kind)s, %(swap_id)s, %(cn_api_id)s,
                 %(wallet)s, %(chain_id)s, %(currency)s, %(network)s, %(token)s, %(to_address)s,
                 %(amount_units)s, %(state)s, %(now)s, %(now)s, %(reason)s)
             ON CONFLICT (unique_id) DO NOTHING
             """,
             unique_id=unique_id,
             context=context,
+            kind=kind,
             swap_id=swap_id,
             cn_api_id=cn_api_id,
             wallet=wallet,
@@ -211,8 +213,8 @@ def standing_still(
     rows = tx.all(
         f"SELECT {COLUMNS} FROM transfers WHERE state = ANY(%(states)s)"  # noqa: S608
         f" AND {Standstill.SQL}"
-        " AND (state <> 'confirmed' OR EXISTS (SELECT FROM swaps WHERE swaps.state = 'created'"
-        "   AND swaps.swap_id = transfers.swap_id))"
+        " AND (state <> 'confirmed' OR kind = 'direct' OR EXISTS (SELECT FROM swaps"
+        "   WHERE swaps.state = 'created' AND swaps.swap_id = transfers.swap_id))"
         " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s FOR UPDATE SKIP LOCKED",
         states=list(states),
         limit=limit,

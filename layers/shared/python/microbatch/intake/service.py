@@ -7,14 +7,20 @@ from microbatch.intake import store
 from microbatch.intake.model import Credit, Hold, HoldReason, Notice, Policy, judge
 from microbatch.market import service as market
 from microbatch.messages import Outgoing, PaymentReceived
+from microbatch.payout import service as payouts
+from microbatch.payout.model import Policy as PayoutPolicy
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import logger
 
 
 def accumulate(
-    message: PaymentReceived, tx: Transaction, now: datetime, policy: Policy
+    message: PaymentReceived,
+    tx: Transaction,
+    now: datetime,
+    policy: Policy,
+    payout_policy: PayoutPolicy,
 ) -> list[Outgoing]:
-    """Store one payment: pending, waiting for its instant payout, or held; queues no swap.
+    """Store one payment: pending, or held; one that is to be paid at once gets its payout.
 
     A re-send that differs only in its times is a duplicate; the same id with anything else
     different is a conflict, kept beside the first. A duplicate tells its event again: the copy
@@ -36,7 +42,8 @@ def accumulate(
             market.last_price(tx, now),
         )
         _keep(tx, notice, verdict, now)
-    return _events(tx, notice, now)
+    told = _events(tx, notice, now)  # before a payout takes the payment on
+    return [*told, *payouts.open_instant(tx, now, notice.payment_id, payout_policy)]
 
 
 def _keep(tx: Transaction, notice: Notice, verdict: Credit | Hold, now: datetime) -> None:

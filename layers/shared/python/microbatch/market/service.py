@@ -27,7 +27,8 @@ from microbatch.messages import (
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import logger
 
-REFERENCE_AMOUNT = "1"  # of from_currency: large enough that fixed fees do not hide the rate
+# Of from_currency: large enough that fixed fees do not hide the rate.
+REFERENCE_AMOUNT = {"eth": "1", "usdt": "2000"}
 KEPT_DAYS = 30
 NO_MAXIMUM = "none"
 
@@ -113,6 +114,26 @@ def take_chain(message: ChainObserved, tx: Transaction, now: datetime, source: S
         store.insert(tx, name, value, at)
 
 
+def ask_range(tx: Transaction, pair: Pair, now: datetime, period_seconds: int) -> list[Outgoing]:
+    """The question for a pair's range, unless somebody has asked within the period."""
+    not_since = now - timedelta(seconds=period_seconds)
+    if not store.win_request(tx, pair.minimum, now, not_since):
+        return []
+    return [_range_request(pair, int(now.timestamp()))]
+
+
+def _range_request(pair: Pair, seconds: int) -> Outgoing:
+    request = RangeRequested(
+        timestamp=seconds,
+        from_currency=pair.from_currency,
+        from_network=pair.from_network,
+        to_currency=pair.to_currency,
+        to_network=pair.to_network,
+        amount=REFERENCE_AMOUNT.get(pair.from_currency, "1"),
+    )
+    return Outgoing("swap-quote", request)
+
+
 def due(tx: Transaction, now: datetime, source: Source) -> list[Outgoing]:
     """Requests for observations that are older than their period; each is asked for once."""
     seconds = int(now.timestamp())
@@ -131,17 +152,7 @@ def due(tx: Transaction, now: datetime, source: Source) -> list[Outgoing]:
         ),
         (
             ETH_TO_USDT.minimum,
-            Outgoing(
-                "swap-quote",
-                RangeRequested(
-                    timestamp=seconds,
-                    from_currency=ETH_TO_USDT.from_currency,
-                    from_network=ETH_TO_USDT.from_network,
-                    to_currency=ETH_TO_USDT.to_currency,
-                    to_network=ETH_TO_USDT.to_network,
-                    amount=REFERENCE_AMOUNT,
-                ),
-            ),
+            _range_request(ETH_TO_USDT, seconds),
         ),
     )
     not_since = now - timedelta(seconds=source.period_seconds)

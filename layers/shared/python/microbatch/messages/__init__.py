@@ -36,12 +36,16 @@ from microbatch.messages.ported import (
 )
 from microbatch.messages.queues import QUEUES, Announcement, Carrier, Outgoing, body, read
 from microbatch.messages.swaps import (
+    AddressChecked,
+    AddressCheckRequested,
     ExchangeCreated,
     ExchangeRefused,
     ExchangeRequested,
     ExchangeStatusObserved,
     ExchangeStatusRequested,
     HostPaymentEnded,
+    QuoteObserved,
+    QuoteRequested,
     RangeObserved,
     RangeRequested,
     RefundFound,
@@ -50,6 +54,8 @@ from microbatch.messages.swaps import (
 
 __all__ = [
     "QUEUES",
+    "AddressCheckRequested",
+    "AddressChecked",
     "Announcement",
     "BatchOrder",
     "BatchResult",
@@ -76,6 +82,8 @@ __all__ = [
     "PaymentReceived",
     "PreflightObserved",
     "PreflightRequested",
+    "QuoteObserved",
+    "QuoteRequested",
     "RangeObserved",
     "RangeRequested",
     "ReceiptObserved",

@@ -36,12 +36,16 @@ from microbatch.messages.ported import (
     StatusCheckResponse,
 )
 from microbatch.messages.swaps import (
+    AddressChecked,
+    AddressCheckRequested,
     ExchangeCreated,
     ExchangeRefused,
     ExchangeRequested,
     ExchangeStatusObserved,
     ExchangeStatusRequested,
     HostPaymentEnded,
+    QuoteObserved,
+    QuoteRequested,
     RangeObserved,
     RangeRequested,
     RefundFound,
@@ -59,7 +63,9 @@ class Carrier:
 
 QUEUES: dict[str, Carrier] = {
     "payments": Carrier("INGRESS_SIGNING_KEY", (PaymentReceived,)),
-    "swap-quote": Carrier("SWAP_SIGNING_KEY", (RangeRequested,)),
+    "swap-quote": Carrier(
+        "SWAP_SIGNING_KEY", (RangeRequested, QuoteRequested, AddressCheckRequested)
+    ),
     "swap-create": Carrier("SWAP_SIGNING_KEY", (ExchangeRequested,)),
     "swap-monitor": Carrier("SWAP_SIGNING_KEY", (ExchangeStatusRequested,)),
     "swap-results": Carrier(
@@ -72,6 +78,8 @@ QUEUES: dict[str, Carrier] = {
             HostPaymentEnded,
             TransferLogsFound,
             RefundFound,
+            QuoteObserved,
+            AddressChecked,
         ),
     ),
     "hostpay-trigger": Carrier("TPS_HOSTPAY_SIGNING_KEY", (HostPayOrder,)),

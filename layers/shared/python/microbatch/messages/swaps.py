@@ -39,6 +39,69 @@ class RangeObserved(OwnMessage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuoteRequested(OwnMessage):
+    """Ask what a payout's exchange would take and bring, and whether its address is one.
+
+    payout_scheduler, accumulator → swap_quoter.
+    """
+
+    TYPE: ClassVar[int] = 12
+
+    timestamp: Seconds
+    swap_id: Text
+    from_currency: Text
+    from_network: Text
+    to_currency: Text
+    to_network: Text
+    amount: Text  # of from_currency
+    payout_address: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuoteObserved(OwnMessage):
+    """What the provider says to a payout before its exchange: swap_quoter → swap_orchestrator."""
+
+    TYPE: ClassVar[int] = 21
+
+    timestamp: Seconds
+    swap_id: Text
+    from_currency: Text
+    from_network: Text
+    to_currency: Text
+    to_network: Text
+    minimum: Text  # of from_currency
+    maximum: Text  # "" when the provider names none
+    amount: Text
+    estimated_amount: Text  # of to_currency; "" when the provider gave none
+    address_problem: Text  # "" when the provider calls the address valid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressCheckRequested(OwnMessage):
+    """Ask the provider whether a client's address is one: operations, reconciler → swap_quoter."""
+
+    TYPE: ClassVar[int] = 22
+
+    timestamp: Seconds
+    client_id: Text
+    network: Text
+    address: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressChecked(OwnMessage):
+    """What the provider says of a client's address: swap_quoter → swap_orchestrator."""
+
+    TYPE: ClassVar[int] = 23
+
+    timestamp: Seconds
+    client_id: Text
+    network: Text
+    address: Text
+    problem: Text  # "" when it is valid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeRequested(OwnMessage):
     """Create the exchange of this swap: conversion → swap_creator."""
 
@@ -53,6 +116,7 @@ class ExchangeRequested(OwnMessage):
     from_amount: Text
     payout_address: Text
     refund_address: Text
+    payout_extra_id: Text = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from microbatch.conversion import service as conversion
 from microbatch.hostpay import service as hostpay
 from microbatch.market import service as market
 from microbatch.messages import Outgoing
+from microbatch.payout import service as payouts
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import count, logger
 from microbatch.swap import service as swaps
@@ -31,6 +32,7 @@ def reconcile(tx: Transaction, now: datetime, policies: Policies) -> list[Outgoi
         *swaps.due(tx, now, policies.swap),
         *hostpay.due(tx, now, policies.hostpay),
         *conversion.due(tx, now, policies.swap),
+        *payouts.due(tx, now, policies.swap.pace),
     ]
     if rows:
         count("resent", len(rows))

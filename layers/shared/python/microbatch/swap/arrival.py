@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from microbatch.messages import ExchangeStatusObserved, RefundFound, TransferLogsFound
-from microbatch.money import ETH_DECIMALS, coins
+from microbatch.money import coins
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import logger
 from microbatch.swap import store
@@ -86,17 +86,18 @@ def book(
 
 
 def refund_problem(
-    tx: Transaction, swap: Swap, tx_hash: str, came_back_wei: int, band_percent: Decimal
+    tx: Transaction, swap: Swap, tx_hash: str, came_back_units: int, band_percent: Decimal
 ) -> str | None:
     """Why a refund is not simply booked, its loss the clients'; or None."""
-    if not 0 < came_back_wei <= swap.from_amount_units:
+    if not 0 < came_back_units <= swap.from_amount_units:
         return "refund_is_not_what_was_paid"
     if store.refund_is_used(tx, tx_hash):
         return "refund_used_before"
     named = swap.provider_refund_amount
-    if named is not None and disagrees(came_back_wei, ETH_DECIMALS, named):
+    decimals = DECIMALS[swap.from_currency, swap.from_network]
+    if named is not None and disagrees(came_back_units, decimals, named):
         return "refund_differs_from_provider"
-    if disagrees(came_back_wei, ETH_DECIMALS, swap.from_amount, band_percent):
+    if disagrees(came_back_units, decimals, swap.from_amount, band_percent):
         return "refund_loss_too_large"
     return None
 

@@ -11,6 +11,7 @@ from microbatch.messages import (
     ExchangeStatusRequested,
     HostPayOrder,
     Outgoing,
+    QuoteRequested,
     RefundRequested,
     TransferLogsRequested,
 )
@@ -39,13 +40,15 @@ def messages_due(
 ) -> list[Outgoing]:
     """What is to be sent for a swap that is in this state; nothing for an ended one."""
     seconds = int(now.timestamp())
-    if swap.state == "requested":
+    if swap.state == "requested" and swap.is_payout:
+        return [Outgoing("swap-quote", _quote_request(swap, seconds), delay_seconds)]
+    if swap.state in ("requested", "quoted"):
         return [Outgoing("swap-create", _exchange_request(swap, seconds), delay_seconds)]
     if swap.state == "created":
         return [_order(swap, seconds, delay_seconds)]
     if swap.state == "paid":
         return [_question(swap, seconds, token, delay_seconds)]
-    if swap.state == "finished":
+    if swap.state == "finished" and not swap.is_payout:
         return [Outgoing("microbatch-response", _result(swap, seconds), delay_seconds)]
     return []
 
@@ -66,6 +69,19 @@ def asks_again(
     return messages_due(swap, now, token, delay_seconds)
 
 
+def _quote_request(swap: Swap, seconds: int) -> QuoteRequested:
+    return QuoteRequested(
+        timestamp=seconds,
+        swap_id=swap.swap_id,
+        from_currency=swap.from_currency,
+        from_network=swap.from_network,
+        to_currency=swap.to_currency,
+        to_network=swap.to_network,
+        amount=swap.from_amount_text,
+        payout_address=swap.payout_address,
+    )
+
+
 def _exchange_request(swap: Swap, seconds: int) -> ExchangeRequested:
     return ExchangeRequested(
         timestamp=seconds,
@@ -77,6 +93,7 @@ def _exchange_request(swap: Swap, seconds: int) -> ExchangeRequested:
         from_amount=swap.from_amount_text,
         payout_address=swap.payout_address,
         refund_address=swap.refund_address,
+        payout_extra_id=swap.payout_extra_id,
     )
 
 
@@ -109,6 +126,8 @@ def _order(swap: Swap, seconds: int, delay_seconds: int) -> Outgoing:
 def _question(swap: Swap, seconds: int, token: str, delay_seconds: int) -> Outgoing:
     assert swap.cn_api_id is not None
     if swap.payout_hash is None and swap.refund_hash is not None and token:
+        if swap.from_currency != "eth":
+            return _token_logs(swap, seconds, token, swap.refund_address, delay_seconds)
         refund = RefundRequested(
             timestamp=seconds,
             swap_id=swap.swap_id,
@@ -117,18 +136,25 @@ def _question(swap: Swap, seconds: int, token: str, delay_seconds: int) -> Outgo
             tx_hash=swap.refund_hash,
         )
         return Outgoing("chain-requests", refund, delay_seconds)
-    if swap.payout_hash is None or not token:
+    if swap.payout_hash is None or swap.is_payout or not token:
         question = ExchangeStatusRequested(
             timestamp=seconds, swap_id=swap.swap_id, cn_api_id=swap.cn_api_id
         )
         return Outgoing("swap-monitor", question, delay_seconds)
+    return _token_logs(swap, seconds, token, swap.payout_address, delay_seconds)
+
+
+def _token_logs(
+    swap: Swap, seconds: int, token: str, to_address: str, delay_seconds: int
+) -> Outgoing:
+    assert swap.cn_api_id is not None
     logs = TransferLogsRequested(
         timestamp=seconds,
         swap_id=swap.swap_id,
         cn_api_id=swap.cn_api_id,
         token=token,
-        to_address=swap.payout_address,
-        tx_hash=swap.payout_hash,
+        to_address=to_address,
+        tx_hash=swap.payout_hash or swap.refund_hash or "",
     )
     return Outgoing("chain-requests", logs, delay_seconds)
 

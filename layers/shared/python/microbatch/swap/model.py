@@ -52,6 +52,7 @@ class Terms:
     value_usd: Usd
     payout_address: str
     refund_address: str
+    payout_extra_id: str = ""
 
     @property
     def swap_id(self) -> str:
@@ -78,6 +79,8 @@ class Swap:
     to_network: str
     payout_address: str
     refund_address: str
+    payout_extra_id: str
+    quoted_to_amount: Decimal | None
     cn_api_id: str | None
     payin_address: str | None
     expected_to_amount: Decimal | None
@@ -96,6 +99,11 @@ class Swap:
             for name in ("from_amount_units", "received_units")
         }
         return cls(**{**row, **whole})
+
+    @property
+    def is_payout(self) -> bool:
+        """Whether it pays a client, not our wallet."""
+        return self.context != "batch"
 
     @property
     def pair(self) -> Pair:
@@ -147,13 +155,42 @@ def accepts(swap: Swap, offer: Any, band_percent: Decimal) -> str | None:
         return "from_amount_differs"
     if not offer.to_amount:
         return "quote_missing"
-    if not _within_band(Decimal(offer.to_amount), swap.value_usd, band_percent):
+    fair = swap.quoted_to_amount if swap.is_payout else swap.value_usd
+    if fair is not None and not _within_band(Decimal(offer.to_amount), fair, band_percent):
         return "quote_out_of_band"
     return None
 
 
+DOLLARS = frozenset({"usdt", "usdc"})
+
+
+def quote_refusal(
+    swap: Swap, quote: Any, eth_usd: Decimal | None, band_percent: Decimal
+) -> str | None:
+    """Why a payout is not exchanged on this quote; or None.
+
+    What it would bring is compared with its value where we know what that is: in dollars and ETH.
+    """
+    if Decimal(quote.amount) != swap.from_amount:
+        return "quote_for_another_amount"
+    if swap.from_amount < Decimal(quote.minimum):
+        return f"below_minimum: {quote.minimum} {swap.from_currency}"
+    if quote.maximum and swap.from_amount > Decimal(quote.maximum):
+        return f"above_maximum: {quote.maximum} {swap.from_currency}"
+    fair = None
+    if swap.to_currency in DOLLARS:
+        fair = swap.value_usd
+    elif (swap.to_currency, swap.to_network) == ("eth", "eth") and eth_usd:
+        fair = swap.value_usd / eth_usd
+    if fair and quote.estimated_amount:
+        estimated = Decimal(quote.estimated_amount)
+        if not _within_band(estimated, fair, band_percent):
+            return f"quote_out_of_band: {estimated} for {fair:f} {swap.to_currency}"
+    return None
+
+
 def _within_band(offered: Decimal, fair: Decimal, band_percent: Decimal) -> bool:
-    """USDT offered against the value in dollars observed for the same amount."""
+    """What is offered against what the same amount is worth."""
     return abs(offered - fair) * 100 <= fair * band_percent
 
 

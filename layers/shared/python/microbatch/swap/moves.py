@@ -7,6 +7,7 @@ from microbatch.conversion import service as conversion
 from microbatch.errors import IllegalTransition, PermanentFailure
 from microbatch.hostpay import service as hostpay
 from microbatch.messages import Outgoing
+from microbatch.payout import service as payouts
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import logger
 from microbatch.swap import store
@@ -32,10 +33,8 @@ def locked(tx: Transaction, swap_id: str) -> Swap:
 
 
 def owner_of(swap: Swap) -> Any:
-    """The service of the room that asked for this swap (payouts come with their own room)."""
-    if swap.context != "batch":
-        raise PermanentFailure(f"no room owns swaps of context {swap.context}")
-    return conversion
+    """The service of the room that asked for this swap."""
+    return payouts if swap.is_payout else conversion
 
 
 def move(

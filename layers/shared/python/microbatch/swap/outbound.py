@@ -4,22 +4,28 @@ from datetime import datetime
 
 from microbatch.errors import RetryLater
 from microbatch.messages import (
+    AddressChecked,
+    AddressCheckRequested,
     ExchangeCreated,
     ExchangeRefused,
     ExchangeRequested,
     ExchangeStatusObserved,
     ExchangeStatusRequested,
     Outgoing,
+    QuoteObserved,
+    QuoteRequested,
     RangeObserved,
     RangeRequested,
 )
 from microbatch.vendors.changenow import ChangeNow, ExchangeError, Pair
+from microbatch.vendors.wire import cut
 
 PAIR_INACTIVE = "pair_is_inactive"
 RESULTS = "swap-results"
+PROBLEM_MAX_BYTES = 200
 
 
-def _pair(message: RangeRequested | ExchangeRequested) -> Pair:
+def _pair(message: RangeRequested | QuoteRequested | ExchangeRequested) -> Pair:
     return Pair(
         from_currency=message.from_currency,
         from_network=message.from_network,
@@ -46,6 +52,68 @@ def observe_range(message: RangeRequested, exchange: ChangeNow, now: datetime) -
     return [Outgoing(RESULTS, observed)]
 
 
+def quote(message: QuoteRequested, exchange: ChangeNow, now: datetime) -> list[Outgoing]:
+    """What a payout's exchange would take and bring, and whether its address is one.
+
+    A pair that the provider does not exchange is refused. Raises RetryLater.
+    """
+    pair, timestamp = _pair(message), int(now.timestamp())
+    try:
+        limits = exchange.range(pair)
+    except ExchangeError as error:
+        return [Outgoing(RESULTS, _refusal(message.swap_id, error, timestamp))]
+    observed = QuoteObserved(
+        timestamp=timestamp,
+        swap_id=message.swap_id,
+        from_currency=message.from_currency,
+        from_network=message.from_network,
+        to_currency=message.to_currency,
+        to_network=message.to_network,
+        minimum=limits.minimum,
+        maximum=limits.maximum,
+        amount=message.amount,
+        estimated_amount=exchange.estimate(pair, message.amount),
+        address_problem=_address_problem(exchange, message.to_network, message.payout_address),
+    )
+    return [Outgoing(RESULTS, observed)]
+
+
+def check_address(
+    message: AddressCheckRequested, exchange: ChangeNow, now: datetime
+) -> list[Outgoing]:
+    """Whether the provider takes a client's address. Raises RetryLater."""
+    checked = AddressChecked(
+        timestamp=int(now.timestamp()),
+        client_id=message.client_id,
+        network=message.network,
+        address=message.address,
+        problem=_address_problem(exchange, message.network, message.address),
+    )
+    return [Outgoing(RESULTS, checked)]
+
+
+def _address_problem(exchange: ChangeNow, network: str, address: str) -> str:
+    """Why the provider would not pay there; "" when it would."""
+    try:
+        verdict = exchange.validate_address(network, address)
+    except ExchangeError as error:
+        return cut(f"{error.code}: {error.detail}", PROBLEM_MAX_BYTES)
+    return "" if verdict.valid else cut(verdict.message or "not valid", PROBLEM_MAX_BYTES)
+
+
+def ask_quoter(
+    message: RangeRequested | QuoteRequested | AddressCheckRequested,
+    exchange: ChangeNow,
+    now: datetime,
+) -> list[Outgoing]:
+    """Whatever is asked before an exchange. Raises RetryLater, ExchangeError."""
+    if isinstance(message, QuoteRequested):
+        return quote(message, exchange, now)
+    if isinstance(message, AddressCheckRequested):
+        return check_address(message, exchange, now)
+    return observe_range(message, exchange, now)
+
+
 def create_exchange(
     message: ExchangeRequested, exchange: ChangeNow, now: datetime
 ) -> list[Outgoing]:
@@ -68,19 +136,10 @@ def _create(
             amount=message.from_amount,
             payout_address=message.payout_address,
             refund_address=message.refund_address,
+            payout_extra_id=message.payout_extra_id,
         )
     except ExchangeError as error:
-        if error.code == PAIR_INACTIVE:
-            # Not about this swap: the batch waits, as it does while the provider is unwell.
-            raise RetryLater(f"ChangeNow: {error.code}") from error
-        return ExchangeRefused(
-            timestamp=timestamp,
-            swap_id=message.swap_id,
-            error=error.code,
-            detail=error.detail,
-            minimum=error.minimum,
-            maximum=error.maximum,
-        )
+        return _refusal(message.swap_id, error, timestamp)
     return ExchangeCreated(
         timestamp=timestamp,
         swap_id=message.swap_id,
@@ -95,6 +154,20 @@ def _create(
         to_network=message.to_network,
         from_amount=message.from_amount,
         to_amount=created.to_amount,
+    )
+
+
+def _refusal(swap_id: str, error: ExchangeError, timestamp: int) -> ExchangeRefused:
+    if error.code == PAIR_INACTIVE:
+        # Not about this swap: its owner waits, as it does while the provider is unwell.
+        raise RetryLater(f"ChangeNow: {error.code}") from error
+    return ExchangeRefused(
+        timestamp=timestamp,
+        swap_id=swap_id,
+        error=error.code,
+        detail=error.detail,
+        minimum=error.minimum,
+        maximum=error.maximum,
     )
 
 

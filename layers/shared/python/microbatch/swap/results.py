@@ -7,19 +7,22 @@ from typing import Any
 
 from microbatch.market import service as market
 from microbatch.messages import (
+    AddressChecked,
     ExchangeCreated,
     ExchangeRefused,
     ExchangeStatusObserved,
     HostPaymentEnded,
     Message,
     Outgoing,
+    QuoteObserved,
     RangeObserved,
     RefundFound,
     TransferLogsFound,
 )
+from microbatch.payout import service as payouts
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import logger
-from microbatch.swap import arrival, store
+from microbatch.swap import arrival, delivery, store
 from microbatch.swap.due import asks_again, messages_due
 from microbatch.swap.model import accepts
 from microbatch.swap.moves import end, locked, move, owner_of, park
@@ -46,7 +49,8 @@ def _created(
     swap = locked(tx, message.swap_id)
     if swap.cn_api_id == message.cn_api_id:
         return messages_due(swap, now) if swap.asked_at is None else []
-    takes_it = swap.state == "requested" and swap.cn_api_id is None
+    awaited = "quoted" if swap.is_payout else "requested"
+    takes_it = swap.state == awaited and swap.cn_api_id is None
     refusal = accepts(swap, message, policy.band_percent) if takes_it else None
     store.insert_exchange(
         tx,
@@ -78,7 +82,7 @@ def _refused(
 ) -> list[Outgoing]:
     del policy
     swap = locked(tx, message.swap_id)
-    if swap.state != "requested":
+    if swap.state not in ("requested", "quoted"):
         logger.info("refusal_ignored", swap_id=swap.swap_id, state=swap.state)
         return []
     market.take_limits(tx, swap.pair, message.minimum, message.maximum, now)
@@ -89,6 +93,11 @@ def _host_payment_ended(
     message: HostPaymentEnded, tx: Transaction, now: datetime, policy: Policy
 ) -> list[Outgoing]:
     del policy
+    if not message.cn_api_id:  # no exchange, so no swap: a direct payment
+        told: list[Outgoing] = payouts.payment_ended(
+            tx, message.unique_id, f"{message.outcome}: {message.detail}", now
+        )
+        return told
     swap = locked(tx, message.swap_id)
     if swap.state != "created" or swap.cn_api_id != message.cn_api_id:
         return []
@@ -103,6 +112,8 @@ def _status(
     if swap.state != "paid" or swap.cn_api_id != message.cn_api_id:
         arrival.warn_of_more(swap, message)
         return []
+    if swap.is_payout:
+        return delivery.take_status(message, swap, tx, now, policy)
     payout_hash, refund_hash = arrival.payout_hash_in(message), arrival.refund_hash_in(message)
     if (payout_hash or refund_hash) and (payout_hash, refund_hash) == (
         swap.payout_hash,
@@ -130,6 +141,8 @@ def _logs(
 ) -> list[Outgoing]:
     """The USDT that arrived, as the chain says: deep enough, each log used once."""
     swap = locked(tx, message.swap_id)
+    if swap.is_payout:
+        return delivery.take_refund_logs(message, swap, tx, now, policy)
     if swap.state == "finished":
         return messages_due(swap, now) if swap.asked_at is None else []
     if swap.state != "paid" or swap.cn_api_id != message.cn_api_id:
@@ -160,14 +173,14 @@ def _refund(message: RefundFound, tx: Transaction, now: datetime, policy: Policy
         return []
     if not arrival.is_settled(message, policy.confirmations):
         return asks_again(tx, swap, now, policy, of_exchange=message.status != "success")
-    came_back_wei = int(message.amount_wei)
-    problem = arrival.refund_problem(tx, swap, message.tx_hash, came_back_wei, policy.band_percent)
-    if problem:
-        return park(tx, swap, problem, now)
-    move(tx, swap, "refunded", now, refunded_units=came_back_wei)
-    logger.warning("swap_refunded", swap_id=swap.swap_id, came_back_wei=came_back_wei)
-    told: list[Outgoing] = owner_of(swap).refunded(tx, swap.owner_id, came_back_wei, now)
-    return told
+    return delivery.take_back(tx, swap, message.tx_hash, int(message.amount_wei), now, policy)
+
+
+def _address(
+    message: AddressChecked, tx: Transaction, now: datetime, policy: Policy
+) -> list[Outgoing]:
+    del policy
+    return payouts.take_address(message, tx, now)
 
 
 _TAKERS: dict[type[Message], Callable[[Any, Transaction, datetime, Policy], list[Outgoing]]] = {
@@ -178,4 +191,6 @@ _TAKERS: dict[type[Message], Callable[[Any, Transaction, datetime, Policy], list
     ExchangeStatusObserved: _status,
     TransferLogsFound: _logs,
     RefundFound: _refund,
+    QuoteObserved: delivery.take_quote,
+    AddressChecked: _address,
 }

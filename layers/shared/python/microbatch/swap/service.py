@@ -23,6 +23,7 @@ class Policy:
     confirmations: int
     band_percent: Decimal
     token: str  # the USDT contract
+    observation_max_age_seconds: int = 1800
 
 
 def id_of(context: str, owner_id: str, generation: int) -> str:
@@ -89,7 +90,7 @@ def due(tx: Transaction, now: datetime, policy: Policy) -> list[Outgoing]:
     """The messages of all swaps that have stood still for too long."""
     outgoing: list[Outgoing] = []
     for swap in store.standing_still(
-        tx, ("requested", "created", "paid"), policy.pace.standstill(now), STALE_ROWS_MAX
+        tx, ("requested", "quoted", "created", "paid"), policy.pace.standstill(now), STALE_ROWS_MAX
     ):
         outgoing += asks_again(tx, swap, now, policy)
     return outgoing

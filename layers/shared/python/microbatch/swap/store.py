@@ -10,8 +10,8 @@ from microbatch.swap.model import Swap, Terms
 
 COLUMNS = """swap_id, context, owner_id, generation, state, state_since, asked_at, from_currency,
     from_network, from_amount_units, value_usd, to_currency, to_network, payout_address,
-    refund_address, cn_api_id, payin_address, expected_to_amount, provider_status,
-    provider_amount_to, payout_hash, refund_hash, provider_refund_amount, received_units"""
+    refund_address, payout_extra_id, quoted_to_amount, cn_api_id, payin_address,
+    expected_to_amount, provider_status, provider_amount_to, payout_hash, refund_hash, provider_refund_amount, received_units"""
 
 
 def insert(tx: Transaction, terms: Terms, now: datetime) -> bool:
@@ -21,11 +21,11 @@ def insert(tx: Transaction, terms: Terms, now: datetime) -> bool:
             """
             INSERT INTO swaps (swap_id, context, owner_id, generation, state, state_since,
                 created_at, from_currency, from_network, from_amount_units, value_usd,
-                to_currency, to_network, payout_address, refund_address)
+                to_currency, to_network, payout_address, refund_address, payout_extra_id)
             VALUES (%(swap_id)s, %(context)s, %(owner_id)s, %(generation)s, 'requested', %(now)s,
                 %(now)s, %(from_currency)s, %(from_network)s, %(from_amount_units)s,
                 %(value_usd)s, %(to_currency)s, %(to_network)s, %(payout_address)s,
-                %(refund_address)s)
+                %(refund_address)s, %(payout_extra_id)s)
             ON CONFLICT (swap_id) DO NOTHING
             """,
             swap_id=terms.swap_id,
@@ -41,6 +41,7 @@ def insert(tx: Transaction, terms: Terms, now: datetime) -> bool:
             to_network=terms.pair.to_network,
             payout_address=terms.payout_address,
             refund_address=terms.refund_address,
+            payout_extra_id=terms.payout_extra_id,
         )
     )
 
@@ -124,6 +125,15 @@ def move(
             received_units=received_units,
             refunded_units=refunded_units,
         )
+    )
+
+
+def set_quote(tx: Transaction, swap_id: str, to_amount: Decimal | None) -> None:
+    """Note what the provider has estimated."""
+    tx.execute(
+        "UPDATE swaps SET quoted_to_amount = %(to_amount)s WHERE swap_id = %(swap_id)s",
+        swap_id=swap_id,
+        to_amount=to_amount,
     )
 
 

@@ -82,6 +82,7 @@ def swap_policy() -> "SwapPolicy":
         confirmations=whole_number("CONFIRMATIONS"),
         band_percent=percent("SANITY_BAND_PERCENT"),
         token=address("USDT_ADDRESS"),
+        observation_max_age_seconds=whole_number("OBSERVATION_MAX_AGE_SECONDS"),
     )
 
 

@@ -1,0 +1,194 @@
+"""When it is time to pay a client: claim exactly the payments that are paid, then decide."""
+
+from datetime import datetime
+from uuid import uuid4
+
+from microbatch.codec import as_double
+from microbatch.market import service as market
+from microbatch.market.model import BASE_FEE_WEI, ETH_USD, PRIORITY_FEE_WEI, Pair
+from microbatch.messages import HostPayOrder, Outgoing
+from microbatch.money import USDT_DECIMALS, Usd
+from microbatch.payout import client_store, store
+from microbatch.payout.model import (
+    Client,
+    Payout,
+    Policy,
+    Seen,
+    amount_refusal,
+    cap_units,
+    retry_at,
+    unique_id_of,
+    unknowns,
+    worth_usd,
+)
+from microbatch.payout.moves import locked, reroute
+from microbatch.platform.database import Transaction
+from microbatch.platform.observability import count, logger
+from microbatch.swap import service as swaps
+from microbatch.swap.model import Terms
+
+CLIENTS_MAX = 1000
+PAYMENTS_MAX = 1000
+
+
+def ready(
+    tx: Transaction, now: datetime, policy: Policy
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """(clients at their threshold, payments to be paid at once as (payment, client))."""
+    clients = client_store.at_their_threshold(tx, now, CLIENTS_MAX)
+    before = retry_at(now, -policy.retry_seconds)
+    waiting = store.waiting_payments(tx, before, PAYMENTS_MAX)
+    return clients, [(row["payment_id"], row["client_id"]) for row in waiting]
+
+
+def open_threshold(
+    tx: Transaction, now: datetime, client_id: str, policy: Policy
+) -> list[Outgoing]:
+    """One payout over what a client has converted and unpaid, or the reason why it waits.
+
+    The client's lock is held to the commit: of two schedulers one finds nothing to do.
+    """
+    client = client_store.lock(tx, client_id)
+    if client is None or client_store.has_payout_under_way(tx, client_id):
+        return []
+    kind, pair = client.kind("threshold"), client.pair("threshold")
+    seen = _seen(tx, pair, now, policy)
+    wait = client.standstill(now) or unknowns(kind, seen)
+    if wait is None:
+        payout, wait = _claim(tx, now, client, seen, policy)
+        if payout is not None:
+            client_store.clear_wait(tx, client_id)
+            return start(tx, payout, now, policy)
+    assert wait is not None
+    client_store.note_wait(tx, client_id, wait, now)
+    logger.info("payout_waits", client_id=client_id, reason=wait)
+    if kind == "exchange" and not seen.has_range:
+        return market.ask_range(tx, pair, now, policy.stale_after_seconds)
+    return []
+
+
+def _claim(
+    tx: Transaction, now: datetime, client: Client, seen: Seen, policy: Policy
+) -> tuple[Payout | None, str | None]:
+    """Claim, then decide about exactly what was claimed; a refusal gives the claim back."""
+    total = client_store.available_units(tx, client.client_id)
+    if total < client.payout_threshold_usd * 10**USDT_DECIMALS or total == 0:
+        return None, "below_threshold"
+    paid_before = client_store.was_paid_at(tx, client.client_id, client.wallet_address)
+    most = cap_units(paid_before, seen, policy)
+    payout_id = str(uuid4())
+    with tx.savepoint() as savepoint:
+        payments, units = store.claim_converted(tx, payout_id, client.client_id, most, now)
+        value = worth_usd("threshold", units, None)
+        kind = client.kind("threshold")
+        if units == 0:
+            refusal: str | None = "one_payment_is_above_the_cap"
+        else:
+            refusal = amount_refusal("threshold", kind, units, value, seen, policy)
+        if refusal is not None:
+            savepoint.rollback()
+            return None, refusal
+        payout = _insert(tx, payout_id, "threshold", client, payments, units, seen, now)
+        return payout, None
+
+
+def open_instant(tx: Transaction, now: datetime, payment_id: str, policy: Policy) -> list[Outgoing]:
+    """The payout of one payment, once; one too small for it goes to accumulation instead."""
+    client_id = store.client_of_waiting(tx, payment_id)
+    if client_id is None:
+        return []
+    client = client_store.read(tx, client_id)
+    if client.standstill(now) is not None:
+        return []  # it waits; the scheduler comes back to it
+    payout_id = str(uuid4())
+    units = store.claim_waiting(tx, payout_id, payment_id, now)
+    if units is None:
+        return []
+    kind, seen = client.kind("instant"), _seen(tx, client.pair("instant"), now, policy)
+    payout = _insert(tx, payout_id, "instant", client, 1, units, seen, now)
+    refusal = amount_refusal("instant", kind, units, payout.value_usd, seen, policy)
+    if refusal is not None:
+        return reroute(tx, payout, refusal, now)
+    if payout.value_usd is None:
+        return reroute(tx, payout, "value_not_known", now)
+    return start(tx, payout, now, policy)
+
+
+def _insert(
+    tx: Transaction,
+    payout_id: str,
+    context: str,
+    client: Client,
+    payments: int,
+    units: int,
+    seen: Seen,
+    now: datetime,
+) -> Payout:
+    pair = client.pair(context)
+    fields = {
+        "payout_id": payout_id,
+        "unique_id": unique_id_of(context, payout_id),
+        "context": context,
+        "kind": client.kind(context),
+        "client_id": client.client_id,
+        "payments_count": payments,
+        "from_currency": pair.from_currency,
+        "amount_units": units,
+        "value_usd": worth_usd(context, units, seen.eth_usd),
+        "to_currency": pair.to_currency,
+        "to_network": pair.to_network,
+        "to_address": client.wallet_address,
+        "to_extra_id": client.payout_extra_id,
+    }
+    store.insert(tx, fields, now)
+    count("payouts_opened")
+    logger.info("payout_opened", payout_id=payout_id, client_id=client.client_id, units=units)
+    return locked(tx, payout_id)
+
+
+def start(tx: Transaction, payout: Payout, now: datetime, policy: Policy) -> list[Outgoing]:
+    """Have it exchanged for the client, or order its transfer when no exchange is needed."""
+    store.note_asked(tx, payout.payout_id, now)
+    if payout.kind == "direct":
+        return [order(payout, now)]
+    assert payout.value_usd is not None
+    terms = Terms(
+        context=payout.context,
+        owner_id=payout.payout_id,
+        generation=1,
+        pair=Pair(payout.from_currency, "eth", payout.to_currency, payout.to_network),
+        from_amount_units=payout.amount_units,
+        value_usd=Usd(payout.value_usd),
+        payout_address=payout.to_address,
+        refund_address=policy.wallet,
+        payout_extra_id=payout.to_extra_id,
+    )
+    return swaps.request(tx, now, terms)
+
+
+def order(payout: Payout, now: datetime) -> Outgoing:
+    """The order to pay a client directly."""
+    message = HostPayOrder(
+        payout.unique_id,
+        "",
+        payout.from_currency,
+        payout.from_network,
+        as_double(payout.amount),
+        payout.to_address,
+        int(now.timestamp()),
+    )
+    return Outgoing("hostpay-trigger", message)
+
+
+def _seen(tx: Transaction, pair: Pair, now: datetime, policy: Policy) -> Seen:
+    names = [ETH_USD, BASE_FEE_WEI, PRIORITY_FEE_WEI, pair.minimum, pair.maximum]
+    fresh = market.fresh(tx, names, now, policy.observation_max_age_seconds)
+    values = {name: seen.value for name, seen in fresh.items()}
+    return Seen(
+        eth_usd=values.get(ETH_USD),
+        base_fee_wei=values.get(BASE_FEE_WEI),
+        priority_fee_wei=values.get(PRIORITY_FEE_WEI),
+        has_range=values.get(pair.minimum) is not None,
+        minimum=values.get(pair.minimum),
+        maximum=values.get(pair.maximum),
+    )

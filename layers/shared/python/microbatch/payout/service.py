@@ -1,0 +1,191 @@
+"""The life of a payout: what its swap or its transfer tells it, in their own transactions."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from microbatch.errors import IllegalTransition
+from microbatch.messages import AddressChecked, AddressCheckRequested, Announcement, Outgoing
+from microbatch.money import coins
+from microbatch.pace import Pace
+from microbatch.payout import client_store, store
+from microbatch.payout.model import DECIMALS, Payout, is_too_small, retry_at
+from microbatch.payout.moves import give_back, locked, move, reroute
+from microbatch.payout.opening import open_instant as open_instant  # noqa: PLC0414 - for intake
+from microbatch.payout.opening import order
+from microbatch.payout.telling import address_changed, events_due
+from microbatch.platform.database import Transaction
+from microbatch.platform.observability import count, logger
+
+STALE_ROWS_MAX = 200
+RETRY_AFTER = timedelta(hours=1)  # of a threshold payout that an exchange did not make
+
+# --- what the swap tells its owner ----------------------------------------------------------------
+
+
+def exchange_created(tx: Transaction, payout_id: str, now: datetime) -> None:
+    """Its exchange stands: the swap's own state says so."""
+
+
+def pay_ordered(tx: Transaction, payout_id: str, now: datetime) -> None:
+    """Its host payment is reserved: the transfer's own state says so."""
+
+
+def paid(tx: Transaction, payout_id: str, now: datetime) -> None:
+    """Its host payment is confirmed on chain; the exchange has our money."""
+    payout = locked(tx, payout_id)
+    if payout.state == "claimed":
+        move(tx, payout, "paid", now)
+
+
+def delivered(
+    tx: Transaction, payout_id: str, amount: Decimal | None, delivered_hash: str, now: datetime
+) -> list[Outgoing]:
+    """The client has the money: its payments count as paid from now on."""
+    payout = locked(tx, payout_id)
+    if payout.state == "completed":
+        return events_due(payout, now)
+    if not store.complete(tx, payout_id, delivered=amount, delivered_hash=delivered_hash, now=now):
+        raise IllegalTransition(f"payout {payout_id} is {payout.state}, it cannot be completed")
+    paid_count = store.set_paid(tx, payout_id, now)
+    if paid_count != payout.payments_count:
+        raise AssertionError(f"payout {payout_id} is over {paid_count} payments")
+    count("payouts_completed")
+    logger.info("payout_completed", payout_id=payout_id, delivered_hash=delivered_hash)
+    return events_due(locked(tx, payout_id), now)
+
+
+def release(
+    tx: Transaction, payout_id: str, reason: str, now: datetime, *, counts: bool
+) -> list[Outgoing]:
+    """Nothing was paid: the payments are given back, or accumulated when alone too small."""
+    payout = locked(tx, payout_id)
+    if payout.context == "instant" and is_too_small(reason):
+        return reroute(tx, payout, reason, now)
+    if payout.context == "threshold":
+        client_store.note_wait(tx, payout.client_id, reason, now)
+        client_store.wait_until(tx, payout.client_id, now + RETRY_AFTER)
+    return give_back(tx, payout, reason, now, counts=counts)
+
+
+def refunded(tx: Transaction, payout_id: str, units: int, now: datetime) -> list[Outgoing]:
+    """The exchange gave it back, seen on chain: exactly that much is the client's again."""
+    payout = locked(tx, payout_id)
+    store.set_refunded(tx, payout_id, units)
+    if payout.context == "threshold":
+        store.book_losses(tx, payout_id, units)
+        client_store.note_wait(tx, payout.client_id, "refunded", now)
+        client_store.wait_until(tx, payout.client_id, now + RETRY_AFTER)
+    else:
+        store.book_wei_loss(tx, payout_id, units)
+    return give_back(tx, payout, "refunded", now, counts=True)
+
+
+def park(tx: Transaction, payout_id: str, reason: str, now: datetime) -> list[Outgoing]:
+    """A person has to look at this payout; its payments stay with it."""
+    payout = move(tx, locked(tx, payout_id), "parked", now, reason)
+    count("payout_parked")
+    logger.error("payout_parked", payout_id=payout_id, reason=reason)
+    return events_due(payout, now)
+
+
+# --- what hostpay asks and tells of a direct transfer ---------------------------------------------
+
+
+def payable_direct(tx: Transaction, unique_id: str) -> Payout | None:
+    """The payout, locked, if its direct transfer may be reserved."""
+    payout = store.lock_direct(tx, unique_id)
+    return payout if payout is not None and payout.state == "claimed" else None
+
+
+def direct_paid(tx: Transaction, unique_id: str, tx_hash: str, now: datetime) -> list[Outgoing]:
+    """The direct transfer is confirmed: the client has exactly what was to be paid."""
+    payout = _direct(tx, unique_id)
+    amount = coins(payout.amount_units, DECIMALS[payout.from_currency])
+    return delivered(tx, payout.payout_id, amount, tx_hash, now)
+
+
+def payment_ended(tx: Transaction, unique_id: str, reason: str, now: datetime) -> list[Outgoing]:
+    """The direct transfer will not happen, or failed for good."""
+    payout = _direct(tx, unique_id)
+    if payout.state != "claimed":
+        return events_due(payout, now)
+    return release(tx, payout.payout_id, reason, now, counts=True)
+
+
+def _direct(tx: Transaction, unique_id: str) -> Payout:
+    payout = store.lock_direct(tx, unique_id)
+    if payout is None:
+        raise IllegalTransition(f"transfer {unique_id} is of no direct payout")
+    return payout
+
+
+# --- addresses ------------------------------------------------------------------------------------
+
+
+def refuse_address(tx: Transaction, payout_id: str, problem: str, now: datetime) -> None:
+    """The provider does not take this address: nothing is paid to it from now on."""
+    del now
+    payout = locked(tx, payout_id)
+    client_store.judge_address(
+        tx,
+        payout.client_id,
+        network=payout.to_network,
+        address=payout.to_address,
+        problem=problem,
+    )
+    logger.error("address_refused", client_id=payout.client_id, problem=problem)
+
+
+def take_address(message: AddressChecked, tx: Transaction, now: datetime) -> list[Outgoing]:
+    """What the provider says of a client's address; an answer about an older one is not used."""
+    del now
+    used = client_store.judge_address(
+        tx,
+        message.client_id,
+        network=message.network,
+        address=message.address,
+        problem=message.problem,
+    )
+    if used and message.problem:
+        logger.error("address_refused", client_id=message.client_id, problem=message.problem)
+    return []
+
+
+# --- for the reconciler ---------------------------------------------------------------------------
+
+
+def due(tx: Transaction, now: datetime, pace: Pace) -> list[Outgoing]:
+    """Orders, questions and events that were lost: again."""
+    outgoing: list[Outgoing] = []
+    for payout in store.direct_standing_still(tx, pace.standstill(now), STALE_ROWS_MAX):
+        store.note_asked(tx, payout.payout_id, now)
+        outgoing.append(order(payout, now))
+    not_since = retry_at(now, -pace.stale_after_seconds)
+    for client in client_store.unverified(tx, now, not_since, STALE_ROWS_MAX):
+        outgoing.append(ask_about(client, now))
+    for payout in store.unannounced(tx, pace.stale_before(now), STALE_ROWS_MAX):
+        outgoing += events_due(payout, now)
+    for change in client_store.unannounced_changes(tx, pace.stale_before(now), STALE_ROWS_MAX):
+        outgoing.append(address_changed(change, now))
+    return outgoing
+
+
+def ask_about(client: dict[str, str], now: datetime) -> Outgoing:
+    """The question whether a client's address is one."""
+    request = AddressCheckRequested(
+        timestamp=int(now.timestamp()),
+        client_id=client["client_id"],
+        network=client["payout_network"],
+        address=client["wallet_address"],
+    )
+    return Outgoing("swap-quote", request)
+
+
+def note_told(tx: Transaction, now: datetime, told: Sequence[Announcement]) -> None:
+    """The events that were sent tell of these states."""
+    for announcement in told:
+        if announcement.entity == "payouts":
+            store.note_told(tx, announcement.row_id, announcement.state)
+        elif announcement.entity == "address_changes":
+            client_store.note_change_told(tx, int(announcement.row_id), now)
