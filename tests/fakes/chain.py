@@ -23,6 +23,8 @@ from microbatch.vendors.ethereum.receipts import TokenTransfer
 
 GWEI = 10**9
 GAS = 21_000
+TRANSFER_SELECTOR = bytes.fromhex("a9059cbb")  # transfer(address,uint256)
+TRANSFER_BYTES = 4 + 32 + 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +36,33 @@ class Transaction:
     nonce: int
     to: str
     value_wei: int
+    data: bytes = b""
+
+    @property
+    def token_transfer(self) -> tuple[str, int] | None:
+        """Who gets how many units of the token, when that is what it does."""
+        if len(self.data) != TRANSFER_BYTES or self.data[:4] != TRANSFER_SELECTOR:
+            return None
+        return "0x" + self.data[16:36].hex(), int.from_bytes(self.data[36:])
 
 
 @dataclass
 class FakeChain:
-    """One node's view: a pool, blocks, ETH balances, token transfers by transaction."""
+    """One node's view: a pool, blocks, balances of ETH and of one token, its transfers."""
 
     chain_id: int = 31337
     eth_usd: str = "2000"
     balances_wei: dict[str, int] = field(default_factory=dict)
+    balances_units: dict[str, int] = field(default_factory=dict)  # of the token
     pool: list[Transaction] = field(default_factory=list)
     mined: dict[str, tuple[Transaction, int]] = field(default_factory=dict)
     token_transfers: dict[str, tuple[int, tuple[TokenTransfer, ...]]] = field(default_factory=dict)
+    token_payees: dict[str, str] = field(default_factory=dict)  # whose token transfers are known
     refunds: dict[str, tuple[int, str, int]] = field(default_factory=dict)
     head: int = 100
     offered: list[bytes] = field(default_factory=list)
     reverting: set[str] = field(default_factory=set)
+    reverted: set[str] = field(default_factory=set)  # transactions that moved no token
 
     # --- what tests do to it ---------------------------------------------------------------------
 
@@ -62,6 +75,7 @@ class FakeChain:
                 continue
             self._move(transaction.sender, -transaction.value_wei - GAS * GWEI)
             self._move(transaction.to, transaction.value_wei)
+            self._call_token(transaction)
         self.pool.clear()
         self.head += blocks - 1
 
@@ -70,10 +84,22 @@ class FakeChain:
         transaction, _ = self.mined.pop(tx_hash)
         self._move(transaction.sender, transaction.value_wei + GAS * GWEI)
         self._move(transaction.to, -transaction.value_wei)
+        if transaction.token_transfer is not None and tx_hash not in self.reverted:
+            payee, units = transaction.token_transfer
+            self.give_token(payee, -units)
+            self.give_token(transaction.sender, units)
+        self.reverted.discard(tx_hash)
         self.pool.append(transaction)
 
-    def pay_token(self, tx_hash: str, sender: str, *amounts_units: int) -> None:
-        """A transaction with token transfers to our wallet."""
+    def give_token(self, address: str, units: int) -> None:
+        """Units of the token out of nothing; less than nothing takes them away."""
+        self.balances_units[address.lower()] = self.units_of(address) + units
+
+    def pay_token(self, tx_hash: str, sender: str, *amounts_units: int, to: str = "") -> None:
+        """A transaction with token transfers to our wallet, or to the address in `to`."""
+        if to:
+            self.token_payees[tx_hash] = to.lower()
+            self.give_token(to, sum(amounts_units))
         self.head += 1
         self.token_transfers[tx_hash] = (
             self.head,
@@ -98,6 +124,20 @@ class FakeChain:
             and transaction.to.lower() not in self.reverting
         )
 
+    def received_units(self, address: str) -> int:
+        """What mined transactions paid to an address in the token."""
+        return sum(
+            transaction.token_transfer[1]
+            for transaction, _ in self.mined.values()
+            if transaction.token_transfer is not None
+            and transaction.token_transfer[0] == address.lower()
+            and self._succeeded(transaction)
+        )
+
+    def units_of(self, address: str) -> int:
+        """How much of the token an address has."""
+        return self.balances_units.get(address.lower(), 0)
+
     def count(self, wallet: str) -> int:
         """Transactions of a wallet that are mined."""
         return sum(
@@ -110,12 +150,13 @@ class FakeChain:
         self, *, wallet: str, to_address: str, value_wei: int, data: bytes, token: str = ""
     ) -> Preflight:
         count = self.count(wallet)
-        reverts = to_address.lower() in self.reverting
+        call = Transaction("", wallet, count, to_address, value_wei, data)
+        reverts = to_address.lower() in self.reverting or self._lacks_token(call)
         return Preflight(
             chain_id=self.chain_id,
             fees=self._fees(),
             balance_wei=self._balance(wallet),
-            token_balance_units=None,
+            token_balance_units=self.units_of(wallet) if token else None,
             latest_nonce=count,
             pending_nonce=count + sum(t.sender.lower() == wallet.lower() for t in self.pool),
             finalized_nonce=count,
@@ -131,11 +172,8 @@ class FakeChain:
             return Broadcast(BroadcastOutcome.ALREADY_KNOWN)
         if fields["nonce"] < self.count(sender):
             return Broadcast(BroadcastOutcome.NONCE_TOO_LOW, "nonce too low")
-        self.pool.append(
-            Transaction(
-                tx_hash, sender, fields["nonce"], "0x" + bytes(fields["to"]).hex(), fields["value"]
-            )
-        )
+        to, data = "0x" + bytes(fields["to"]).hex(), bytes(fields["data"])
+        self.pool.append(Transaction(tx_hash, sender, fields["nonce"], to, fields["value"], data))
         return Broadcast(BroadcastOutcome.ACCEPTED)
 
     def receipt(self, *, wallet: str, tx_hash: str) -> Receipt:
@@ -145,9 +183,8 @@ class FakeChain:
                 status="absent", head_number=self.head, latest_nonce=count, finalized_nonce=count
             )
         transaction, number = self.mined[tx_hash]
-        reverted = transaction.to.lower() in self.reverting
         return Receipt(
-            status="reverted" if reverted else "success",
+            status="success" if self._succeeded(transaction) else "reverted",
             head_number=self.head,
             latest_nonce=count,
             finalized_nonce=count,
@@ -163,6 +200,8 @@ class FakeChain:
         if tx_hash not in self.token_transfers:
             return TransferLogs(status="absent", head_number=self.head)
         number, transfers = self.token_transfers[tx_hash]
+        if self.token_payees.get(tx_hash, to_address.lower()) != to_address.lower():
+            transfers = ()
         return TransferLogs(
             status="success",
             head_number=self.head,
@@ -194,7 +233,7 @@ class FakeChain:
             chain_id=self.chain_id,
             fees=self._fees(),
             balance_wei=self._balance(wallet),
-            token_balance_units=0,
+            token_balance_units=self.units_of(wallet),
             price=Price(self.eth_usd, int(now.timestamp())),
         )
 
@@ -206,3 +245,23 @@ class FakeChain:
 
     def _move(self, wallet: str, wei: int) -> None:
         self.balances_wei[wallet.lower()] = self._balance(wallet) + wei
+
+    def _call_token(self, transaction: Transaction) -> None:
+        if transaction.token_transfer is None:
+            return
+        if self._lacks_token(transaction):
+            self.reverted.add(transaction.tx_hash)
+            return
+        payee, units = transaction.token_transfer
+        self.give_token(transaction.sender, -units)
+        self.give_token(payee, units)
+
+    def _lacks_token(self, transaction: Transaction) -> bool:
+        call = transaction.token_transfer
+        return call is not None and call[1] > self.units_of(transaction.sender)
+
+    def _succeeded(self, transaction: Transaction) -> bool:
+        return (
+            transaction.to.lower() not in self.reverting
+            and transaction.tx_hash not in self.reverted
+        )

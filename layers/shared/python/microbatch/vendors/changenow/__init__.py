@@ -1,15 +1,12 @@
 """ChangeNow v2: its range and estimates, creating an exchange, asking how one stands."""
 
+from microbatch.vendors.changenow.addresses import AddressVerdict
 from microbatch.vendors.changenow.answers import ExchangeError, KeyDenied
-from microbatch.vendors.changenow.client import (
-    ChangeNow,
-    CreatedExchange,
-    ExchangeStatus,
-    Pair,
-    Range,
-)
+from microbatch.vendors.changenow.client import ChangeNow, ExchangeStatus, Pair, Range
+from microbatch.vendors.changenow.creation import CreatedExchange
 
 __all__ = [
+    "AddressVerdict",
     "ChangeNow",
     "CreatedExchange",
     "ExchangeError",

@@ -1,4 +1,4 @@
-"""ChangeNow v2: its range, estimates, creating an exchange, asking how one stands.
+"""ChangeNow v2: its range, estimates, creating an exchange, asking after one or an address.
 
 Nothing here retries. What may help to repeat is RetryLater; a refusal is ExchangeError. A request
 that timed out may have created an exchange nobody knows of: unpaid, it costs nothing and expires.
@@ -14,6 +14,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from microbatch.errors import ConfigurationError, InvalidInput, RetryLater
+from microbatch.vendors.changenow.addresses import AddressVerdict, verdict_in
 from microbatch.vendors.changenow.answers import (
     Answer,
     ExchangeError,
@@ -23,18 +24,17 @@ from microbatch.vendors.changenow.answers import (
     read_answer,
     text_in,
 )
-from microbatch.vendors.wire import ETHEREUM_ADDRESS, cut, decimal_text
+from microbatch.vendors.changenow.creation import EXCHANGE, CreatedExchange, checked
+from microbatch.vendors.wire import cut, decimal_text
 
 TIMEOUT_SECONDS = (3.05, 10)  # to connect, to wait for bytes
 STATUS_MAX_CHARACTERS = 64
-FROM_AMOUNT_TOLERANCE = Decimal("0.001")  # the provider's echo is a rounded double
-CASELESS_NETWORKS = frozenset({"eth"})
 
 RANGE = "/v2/exchange/range"
 MINIMUM = "/v2/exchange/min-amount"
 ESTIMATE = "/v2/exchange/estimated-amount"
-EXCHANGE = "/v2/exchange"
 BY_ID = "/v2/exchange/by-id"
+VALIDATE = "/v2/validate/address"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +63,6 @@ class Range:
 
     minimum: str
     maximum: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreatedExchange:
-    """An exchange as created, its answer checked against what was asked."""
-
-    exchange_id: str
-    payin_address: str
-    to_amount: str  # the provider's expectation; "" when it names none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +122,13 @@ class ChangeNow:
             return ""
 
     def create(
-        self, pair: Pair, *, amount: str, payout_address: str, refund_address: str
+        self,
+        pair: Pair,
+        *,
+        amount: str,
+        payout_address: str,
+        refund_address: str,
+        payout_extra_id: str = "",
     ) -> CreatedExchange:
         """Creates one exchange. Raises ExchangeError.
 
@@ -143,11 +140,13 @@ class ChangeNow:
             "address": payout_address,
             "refundAddress": refund_address,
         }
+        if payout_extra_id:
+            asked["extraId"] = payout_extra_id
         try:
             answer = self._call("POST", EXCHANGE, body=asked)
         except ExchangeError as error:
             raise self._explained(error, pair, amount) from error
-        return _checked(answer, pair, asked)
+        return checked(answer, asked)
 
     def status(self, exchange_id: str) -> ExchangeStatus:
         """How the exchange stands now. Raises ExchangeError."""
@@ -174,6 +173,11 @@ class ChangeNow:
             refund_hash=text_in(answer, "refundHash", BY_ID),
             refund_amount=amount_in(answer, "refundAmount", BY_ID),
         )
+
+    def validate_address(self, network: str, address: str) -> AddressVerdict:
+        """Whether money can be paid to an address; raises ExchangeError for an unknown network."""
+        query = {"currency": network, "address": address}  # `currency` is the network here
+        return verdict_in(self._call("GET", VALIDATE, query=query), VALIDATE)
 
     def _minimum(self, pair: Pair) -> str:
         answer = self._call("GET", MINIMUM, query=pair.query())
@@ -230,52 +234,3 @@ def _sendable(amount: str) -> str:
         return decimal_text(amount)
     except ValueError as error:
         raise InvalidInput(f"amount {amount!r} is {error}") from error
-
-
-def _checked(answer: Answer, pair: Pair, asked: Mapping[str, str]) -> CreatedExchange:
-    """The created exchange, if it is the one asked for: money will follow this answer."""
-    try:
-        exchange_id = text_in(answer, "id", EXCHANGE)
-        payin_address = text_in(answer, "payinAddress", EXCHANGE)
-        to_amount = amount_in(answer, "toAmount", EXCHANGE)
-        wrong = _differences(answer, pair, asked)
-    except RetryLater as error:
-        raise ExchangeError("malformed_answer", str(error)) from error
-    if not exchange_id:
-        wrong.append("id is empty")
-    if not payin_address:
-        wrong.append("payinAddress is empty")
-    if pair.from_network == "eth" and not ETHEREUM_ADDRESS.fullmatch(payin_address):
-        wrong.append("payinAddress is not an Ethereum address")
-    if wrong:
-        raise ExchangeError("malformed_answer", "; ".join(wrong))
-    return CreatedExchange(
-        exchange_id=exchange_id, payin_address=payin_address, to_amount=to_amount
-    )
-
-
-def _differences(answer: Answer, pair: Pair, asked: Mapping[str, str]) -> list[str]:
-    wrong = [
-        f"{name} is {text_in(answer, name, EXCHANGE)!r}, not {asked[name]!r}"
-        for name in ("fromCurrency", "fromNetwork", "toCurrency", "toNetwork")
-        if text_in(answer, name, EXCHANGE).lower() != asked[name].lower()
-    ]
-    payout_address = text_in(answer, "payoutAddress", EXCHANGE)
-    if not _same_address(payout_address, asked["address"], pair.to_network):
-        wrong.append(f"payoutAddress is {payout_address!r}, not {asked['address']!r}")
-    refund_address = text_in(answer, "refundAddress", EXCHANGE) or asked["refundAddress"]
-    if not _same_address(refund_address, asked["refundAddress"], pair.from_network):
-        wrong.append(f"refundAddress is {refund_address!r}, not {asked['refundAddress']!r}")
-    if text_in(answer, "payinExtraId", EXCHANGE):
-        wrong.append("payinExtraId is set: a payment that needs a memo cannot be made")
-    echo = Decimal(amount_in(answer, "fromAmount", EXCHANGE) or asked["fromAmount"])
-    amount = Decimal(asked["fromAmount"])
-    if abs(echo - amount) > amount * FROM_AMOUNT_TOLERANCE:
-        wrong.append(f"fromAmount is {echo}, not {amount}")
-    return wrong
-
-
-def _same_address(one: str, other: str, network: str) -> bool:
-    if network in CASELESS_NETWORKS:
-        return one.lower() == other.lower()
-    return one == other
