@@ -79,6 +79,10 @@ class Settings:
     sanity_band_percent: int = 25
     provider_minimum_margin_percent: int = 5
 
+    address_hold_seconds: int = DAY_SECONDS  # nothing is paid to a client so long after a change
+    first_payout_max_usd: int = 0  # to an address that was never paid; 0: as any other
+    payout_retry_seconds: int = 3600
+
     transfer_max_wei: int = 50 * WEI_PER_ETH
     transfer_max_microusdt: int = 100_000 * 10**6
     payee_allow_list: str = "everybody"  # or addresses by white space: nobody else is paid
@@ -116,6 +120,7 @@ class Environment:
 
     threshold_check_minutes: int = 15
     reconciler_minutes: int = 1
+    payout_scheduler_minutes: int = 5
     log_retention: RetentionDays = RetentionDays.ONE_MONTH
     api_requests_per_second: int = 50
     api_burst: int = 100

@@ -91,9 +91,9 @@ STAGES: tuple[Stage, ...] = (
     ),
     _ledger(
         "accumulator",
-        "stores one row per payment: fee taken, value noted, nothing queued; odd ones are held",
+        "stores one row per payment: fee taken, value noted; an instant one gets its payout",
         queues=("payments",),
-        sends_to=("events",),
+        sends_to=("swap-quote", "hostpay-trigger", "events"),
     ),
     _ledger(
         "threshold_check",
@@ -103,7 +103,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     _outbound(
         "swap_quoter",
-        "asks the exchange for its range and an estimate",
+        "asks the exchange for its range and an estimate, and whether an address is valid",
         queues=("swap-quote",),
         sends_to=("swap-results",),
         secret="CHANGENOW_API_KEY",
@@ -194,9 +194,9 @@ STAGES: tuple[Stage, ...] = (
     ),
     _ledger(
         "hostpay_completion",
-        "a transfer is confirmed: has its exchange watched until it ends",
+        "a transfer is confirmed: has its exchange watched, or completes its direct payout",
         queues=("hostpay-payment-response",),
-        sends_to=("swap-monitor",),
+        sends_to=("swap-monitor", "events"),
     ),
     _ledger(
         "swap_executed",
@@ -206,6 +206,12 @@ STAGES: tuple[Stage, ...] = (
         timeout_seconds=120,
         batch_size=1,
         max_concurrency=2,
+    ),
+    _ledger(
+        "payout_scheduler",
+        "claims what a client at its threshold has converted, and opens one payout over it",
+        schedule="payout_scheduler",
+        sends_to=("swap-quote", "hostpay-trigger", "events"),
     ),
     Stage(
         name="chain_webhook",
@@ -233,7 +239,7 @@ STAGES: tuple[Stage, ...] = (
     _ledger(
         "operations",
         "an operator's acts: clients, threshold, status, cancel (invoked with IAM)",
-        sends_to=("hostpay-payment-execute",),
+        sends_to=("hostpay-payment-execute", "swap-quote", "events"),
         watches=tuple(QUEUES),
         ethereum=True,
     ),

@@ -12,7 +12,7 @@ from microbatch.platform.observability import logger, metrics
 
 
 def record_handler(record: SQSRecord) -> None:
-    wiring.step(record, accumulate, wiring.intake_policy())
+    wiring.step(record, accumulate, wiring.intake_policy(), wiring.payout_policy())
 
 
 @metrics.log_metrics(capture_cold_start_metric=True)

@@ -1,4 +1,4 @@
-"""Ask the exchange for its range and an estimate."""
+"""Ask the exchange what it would take and bring, and whether an address is one."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from microbatch import wiring
 from microbatch.platform.observability import logger, metrics
-from microbatch.swap.outbound import observe_range
+from microbatch.swap.outbound import ask_quoter
 
 
 def record_handler(record: SQSRecord) -> None:
-    wiring.ask(record, observe_range, wiring.changenow)
+    wiring.ask(record, ask_quoter, wiring.changenow)
 
 
 @metrics.log_metrics(capture_cold_start_metric=True)

@@ -23,6 +23,9 @@ from microbatch.messages import EventOccurred, Outgoing, PaymentReceived
 from microbatch.money import Wei
 from microbatch.operations.reconciler import Policies, reconcile
 from microbatch.pace import Pace
+from microbatch.payout import opening
+from microbatch.payout import service as payouts
+from microbatch.payout.model import Policy as PayoutPolicy
 from microbatch.platform.database import Database
 from microbatch.swap import outbound as swap_outbound
 from microbatch.swap import results
@@ -123,6 +126,19 @@ class Pipeline:
             wallet=self.wallet,
         )
 
+    @cached_property
+    def payout_policy(self) -> PayoutPolicy:
+        return PayoutPolicy(
+            wallet=self.wallet,
+            observation_max_age_seconds=1800,
+            minimum_margin_percent=Decimal(5),
+            gas_cost_max_percent=25,
+            transfer_max_token_units=100_000 * 10**6,
+            first_payout_max_usd=0,
+            retry_seconds=3600,
+            stale_after_seconds=300,
+        )
+
     intake_policy = IntakePolicy(Decimal(3), Wei(10 * ETH), 1800)
 
     @cached_property
@@ -131,15 +147,35 @@ class Pipeline:
 
     # --- what tests do ---------------------------------------------------------------------------
 
-    def client(self, client_id: str, *, strategy: str = "threshold", paused: bool = False) -> None:
+    def client(
+        self,
+        client_id: str,
+        *,
+        strategy: str = "threshold",
+        paused: bool = False,
+        wants: str = "usdt/eth",
+        address: str = "0x" + "99" * 20,
+        extra_id: str = "",
+        threshold_usd: int = 50,
+        address_state: str = "verified",
+    ) -> None:
         """Register a client."""
+        currency, network = wants.split("/")
         with self.database.transaction() as tx:
             tx.execute(
-                "INSERT INTO clients VALUES (%(id)s, %(address)s, 'usdt', 'eth', '', %(strategy)s,"
-                " 50, 'verified', %(paused_at)s, %(now)s)",
+                "INSERT INTO clients (client_id, wallet_address, payout_currency, payout_network,"
+                " payout_extra_id, payout_strategy, payout_threshold_usd, address_state,"
+                " paused_at, created_at) VALUES (%(id)s, %(address)s, %(currency)s, %(network)s,"
+                " %(extra_id)s, %(strategy)s, %(threshold_usd)s, %(state)s, %(paused_at)s,"
+                " %(now)s)",
                 id=client_id,
-                address="0x" + "99" * 20,
+                address=address,
+                currency=currency,
+                network=network,
+                extra_id=extra_id,
                 strategy=strategy,
+                threshold_usd=threshold_usd,
+                state=address_state,
                 paused_at=self.now if paused else None,
                 now=self.now,
             )
@@ -186,13 +222,28 @@ class Pipeline:
         self.send(check.outgoing)
         return check
 
+    def pay_out(self) -> list[str]:
+        """One run of the payout scheduler; the clients that were at their threshold."""
+        with self.database.transaction() as tx:
+            clients, payments = opening.ready(tx, self.now, self.payout_policy)
+        for client_id in clients:
+            with self.database.transaction() as tx:
+                sent = opening.open_threshold(tx, self.now, client_id, self.payout_policy)
+            self.send(sent)
+        for payment_id in payments:
+            with self.database.transaction() as tx:
+                sent = opening.open_instant(tx, self.now, payment_id, self.payout_policy)
+            self.send(sent)
+        return clients
+
     def send(self, outgoing: list[Outgoing]) -> None:
         """As wiring does: on the queues, then noted as told what was told."""
         self.queue += outgoing
         told = [each.announces for each in outgoing if each.announces]
-        if told:
-            with self.database.transaction() as tx:
-                conversion.note_told(tx, self.now, told)
+        batches = [each for each in told if each.entity == "batches"]
+        with self.database.transaction() as tx:
+            conversion.note_told(tx, self.now, batches)
+            payouts.note_told(tx, self.now, [each for each in told if each not in batches])
 
     def run(self) -> None:
         """Deliver until nothing is on its way; a delayed message lets its time pass."""
@@ -225,7 +276,7 @@ class Pipeline:
     def deliver(self, queue: str, message: Any) -> list[Outgoing]:
         """What the queue's function does with a message."""
         outside = {
-            "swap-quote": (swap_outbound.observe_range, self.exchange),
+            "swap-quote": (swap_outbound.ask_quoter, self.exchange),
             "swap-create": (swap_outbound.create_exchange, self.exchange),
             "swap-monitor": (swap_outbound.ask_exchange, self.exchange),
             "hostpay-status-check": (hostpay_outbound.ask_status, self.exchange),
@@ -239,7 +290,7 @@ class Pipeline:
             answered: list[Outgoing] = act(message, party, self.now)  # type: ignore[operator]
             return answered
         ledger: dict[str, tuple[Callable[..., list[Outgoing]], tuple[Any, ...]]] = {
-            "payments": (intake.accumulate, (self.intake_policy,)),
+            "payments": (intake.accumulate, (self.intake_policy, self.payout_policy)),
             "swap-results": (results.take_result, (self.swap_policy,)),
             "hostpay-trigger": (service.take_order, (self.hostpay_policy,)),
             "hostpay-batch": (service.take_order, (self.hostpay_policy,)),

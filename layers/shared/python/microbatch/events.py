@@ -98,7 +98,7 @@ KINDS: dict[str, Kind] = {
     ),
     "payout.rerouted": Kind(
         "1",
-        "an instant payment is too small to be paid alone; it is pending, and converted with others",
+        "an instant payment is too small to be paid alone; it is converted together with others",
         {**PAYOUT, "reason": "why"},
     ),
     "payout.parked": Kind(

@@ -77,7 +77,7 @@ def take_order(
 def _take_direct_order(
     order: HostPayOrder, tx: Transaction, now: datetime, policy: Policy
 ) -> list[Outgoing]:
-    """Reserve the transfer of a payout that needs no exchange: approved at once, nobody is asked."""
+    """Reserve the transfer of a payout that needs no exchange; nobody has to approve it."""
     existing = store.lock(tx, order.unique_id)
     if existing is not None:
         return messages_due(tx, existing, now) if existing.state in RESENT_BY_ORDER else []

@@ -130,6 +130,9 @@ BEGIN
         coalesce(sum(CASE WHEN NEW.context = 'instant' THEN convertible_wei
             ELSE share_microusdt - payout_loss_microusdt END), 0) AS units
     INTO claimed FROM payments WHERE payout_id = NEW.payout_id;
+    IF NOT EXISTS (SELECT FROM payouts WHERE payout_id = NEW.payout_id AND state = 'claimed') THEN
+        RETURN NULL; -- given up in the transaction that made it
+    END IF;
     IF (claimed.payments, claimed.foreigners, claimed.units)
         IS DISTINCT FROM (NEW.payments_count::bigint, 0::bigint, NEW.amount_units) THEN
         RAISE EXCEPTION 'payout % is not what its payments come to', NEW.payout_id

@@ -28,7 +28,8 @@ ARRIVED_IS_WHAT_THE_CHAIN_LOGGED = """
           (SELECT sum(amount_units) FROM token_receipts r WHERE r.swap_id = s.swap_id)
 """
 ONE_LIVE_TRANSFER_PER_EXCHANGE = """
-    SELECT cn_api_id FROM transfers WHERE state NOT IN ('rejected', 'failed')
+    SELECT cn_api_id FROM transfers
+    WHERE state NOT IN ('rejected', 'failed') AND cn_api_id IS NOT NULL
     GROUP BY cn_api_id HAVING count(*) > 1
 """
 NONCES_HAVE_NO_GAP = """
@@ -83,6 +84,51 @@ STATES_AGREE = """
         WHEN 'distributed' THEN s.state = 'finished'
         WHEN 'released' THEN s.state IN ('failed', 'refunded', 'expired')
         ELSE true END
+"""
+PAYOUT_IS_ITS_ROWS = """
+    SELECT payout_id FROM payouts o
+    WHERE state IN ('claimed', 'paid', 'completed', 'parked')
+      AND (payments_count, amount_units) <>
+          (SELECT count(*)::integer, coalesce(sum(CASE WHEN o.context = 'instant'
+              THEN convertible_wei ELSE share_microusdt - payout_loss_microusdt END), 0)
+           FROM payments p WHERE p.payout_id = o.payout_id AND p.client_id = o.client_id
+             AND p.state = CASE o.state WHEN 'completed' THEN 'paid' ELSE 'in_payout' END)
+"""
+A_PAYMENT_IS_IN_A_LIVE_PAYOUT_OR_NONE = """
+    SELECT payment_id FROM payments p JOIN payouts o USING (payout_id)
+    WHERE o.state IN ('released', 'rerouted')
+"""
+PAYOUTS_AND_TRANSFERS_AGREE = """
+    SELECT o.payout_id FROM payouts o JOIN transfers t USING (unique_id)
+    WHERE (t.amount_units, t.currency) IS DISTINCT FROM (o.amount_units, o.from_currency)
+       OR (t.kind = 'direct') <> (o.kind = 'direct')
+       OR (o.kind = 'direct' AND t.to_address <> o.to_address)
+       OR (o.state = 'completed' AND t.state <> 'settled')
+       OR (o.state IN ('released', 'rerouted') AND t.state NOT IN ('rejected', 'failed')
+           AND o.refunded_units IS NULL)
+"""
+A_COMPLETED_PAYOUT_WAS_TRANSFERRED = """
+    SELECT payout_id FROM payouts o WHERE state IN ('paid', 'completed')
+      AND NOT EXISTS (SELECT FROM transfers t WHERE t.unique_id = o.unique_id
+          AND t.state IN ('confirmed', 'settled'))
+"""
+PAYOUTS_AND_SWAPS_AGREE = """
+    SELECT o.payout_id FROM payouts o
+    LEFT JOIN swaps s ON s.swap_id = o.unique_id
+    WHERE o.kind = 'exchange' AND NOT CASE o.state
+        WHEN 'claimed' THEN s.state IN ('requested', 'quoted', 'created')
+        WHEN 'paid' THEN s.state = 'paid'
+        WHEN 'completed' THEN s.state = 'finished'
+        WHEN 'released' THEN s.state IN ('failed', 'refunded', 'expired')
+        WHEN 'rerouted' THEN s.state IS NULL OR s.state = 'failed'
+        ELSE true END
+"""
+WHAT_A_CLIENT_HAS_ADDS_UP = """
+    SELECT client_id FROM client_accounts
+    WHERE shared_microusdt <> available_microusdt + in_payout_microusdt + paid_microusdt
+            + parked_microusdt + payout_loss_microusdt
+       OR received_wei <> fee_wei + refund_loss_wei + pending_wei + in_batch_wei + converted_wei
+            + in_payout_wei + paid_wei + parked_wei
 """
 ALL = {
     name.lower(): query

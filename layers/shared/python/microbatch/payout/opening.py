@@ -31,14 +31,11 @@ CLIENTS_MAX = 1000
 PAYMENTS_MAX = 1000
 
 
-def ready(
-    tx: Transaction, now: datetime, policy: Policy
-) -> tuple[list[str], list[tuple[str, str]]]:
-    """(clients at their threshold, payments to be paid at once as (payment, client))."""
+def ready(tx: Transaction, now: datetime, policy: Policy) -> tuple[list[str], list[str]]:
+    """(clients at their threshold, payments that wait to be paid at once)."""
     clients = client_store.at_their_threshold(tx, now, CLIENTS_MAX)
     before = retry_at(now, -policy.retry_seconds)
-    waiting = store.waiting_payments(tx, before, PAYMENTS_MAX)
-    return clients, [(row["payment_id"], row["client_id"]) for row in waiting]
+    return clients, store.waiting_payments(tx, before, PAYMENTS_MAX)
 
 
 def open_threshold(

@@ -1,6 +1,5 @@
 """SQL of payouts and of the payments they are over, one statement a function."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -280,16 +279,15 @@ def client_of_waiting(tx: Transaction, payment_id: str) -> str | None:
     return row["client_id"] if row else None
 
 
-def waiting_payments(
-    tx: Transaction, retried_before: datetime, limit: int
-) -> Sequence[dict[str, Any]]:
+def waiting_payments(tx: Transaction, retried_before: datetime, limit: int) -> list[str]:
     """Payments that wait to be paid at once; one that failed before waits a while."""
-    return tx.all(
-        "SELECT payment_id, client_id FROM payments JOIN clients USING (client_id)"
+    rows = tx.all(
+        "SELECT payment_id FROM payments JOIN clients USING (client_id)"
         " WHERE state = 'waiting_instant' AND clients.address_state = 'verified'"
         " AND clients.paused_at IS NULL"
-        " AND (attempts = 0 OR state_since <= %(retried_before)s)"
-        " ORDER BY state_since LIMIT %(limit)s",
+        " AND (attempts = 0 OR payments.state_since <= %(retried_before)s)"
+        " ORDER BY payments.state_since LIMIT %(limit)s",
         retried_before=retried_before,
         limit=limit,
     )
+    return [row["payment_id"] for row in rows]

@@ -11,7 +11,8 @@ from microbatch.swap.model import Swap, Terms
 COLUMNS = """swap_id, context, owner_id, generation, state, state_since, asked_at, from_currency,
     from_network, from_amount_units, value_usd, to_currency, to_network, payout_address,
     refund_address, payout_extra_id, quoted_to_amount, cn_api_id, payin_address,
-    expected_to_amount, provider_status, provider_amount_to, payout_hash, refund_hash, provider_refund_amount, received_units"""
+    expected_to_amount, provider_status, provider_amount_to, payout_hash, refund_hash,
+    provider_refund_amount, received_units"""
 
 
 def insert(tx: Transaction, terms: Terms, now: datetime) -> bool:

@@ -17,6 +17,7 @@ from microbatch.wiring.policies import (
     intake_policy,
     observation_source,
     operator_surroundings,
+    payout_policy,
     reconciler_policies,
     swap_policy,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "node",
     "observation_source",
     "operator_surroundings",
+    "payout_policy",
     "processor",
     "reconciler_policies",
     "send",

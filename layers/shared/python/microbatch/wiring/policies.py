@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from microbatch.operations.acts import Surroundings
     from microbatch.operations.reconciler import Policies
     from microbatch.pace import Pace
+    from microbatch.payout.model import Policy as PayoutPolicy
     from microbatch.swap.service import Policy as SwapPolicy
 
 
@@ -116,6 +117,23 @@ def hostpay_policy() -> "HostpayPolicy":
             gas_limit_ceiling=whole_number("GAS_LIMIT_CEILING"),
             gas_reserve_wei=Wei(whole_number("GAS_RESERVE_WEI")),
         ),
+    )
+
+
+@cache
+def payout_policy() -> "PayoutPolicy":
+    """How clients are paid."""
+    from microbatch.payout.model import Policy  # noqa: PLC0415
+
+    return Policy(
+        wallet=host_wallets()[0],
+        observation_max_age_seconds=whole_number("OBSERVATION_MAX_AGE_SECONDS"),
+        minimum_margin_percent=percent("PROVIDER_MINIMUM_MARGIN_PERCENT"),
+        gas_cost_max_percent=whole_number("GAS_COST_MAX_PERCENT"),
+        transfer_max_token_units=whole_number("TRANSFER_MAX_MICROUSDT"),
+        first_payout_max_usd=whole_number("FIRST_PAYOUT_MAX_USD"),
+        retry_seconds=whole_number("PAYOUT_RETRY_SECONDS"),
+        stale_after_seconds=whole_number("STALE_AFTER_SECONDS"),
     )
 
 

@@ -58,9 +58,15 @@ def _note_told(told: list[Announcement]) -> None:
     """What is not noted, because we end here, is told again by the reconciler."""
     if not told:
         return
-    from microbatch.conversion.service import note_told  # noqa: PLC0415 - ledger functions only
+    from microbatch.conversion import service as conversion  # noqa: PLC0415 - ledger only
+    from microbatch.payout import service as payouts  # noqa: PLC0415
 
-    transact(note_told, told)
+    batches = [each for each in told if each.entity == "batches"]
+    others = [each for each in told if each.entity != "batches"]
+    if batches:
+        transact(conversion.note_told, batches)
+    if others:
+        transact(payouts.note_told, others)
 
 
 def transact(act: Callable[..., Any], *arguments: Any) -> Any:
