@@ -20,11 +20,12 @@ from local.changenow.pairs import Market
 from local.changenow.server import Front, Server
 from local.changenow.worker import Worker
 from local.contracts.deploy import DEFAULT_ETH_USD, PRICE_FEED_ADDRESS, mint_usdt, usdt_balance
-from local.contracts.rpc import RpcError
+from local.contracts.rpc import Rpc, RpcError
 
 DEFAULT_API_KEY = "local-changenow-key"
 DEFAULT_PRIVATE_KEY = "local-changenow-private-key"
 TREASURY_USDT_UNITS = 100_000_000 * 10**6
+TREASURY_WEI_MIN, TREASURY_WEI = 1_000 * 10**18, 1_000_000 * 10**18
 TIMINGS = {"fast": FAST, "real": REAL}
 
 
@@ -101,6 +102,9 @@ def main(words: Sequence[str]) -> int:
 def _fund_treasury(options: argparse.Namespace) -> None:
     if usdt_balance(options.rpc_url, TREASURY_ADDRESS, usdt=options.usdt) < TREASURY_USDT_UNITS:
         mint_usdt(options.rpc_url, TREASURY_ADDRESS, TREASURY_USDT_UNITS, usdt=options.usdt)
+    rpc = Rpc(options.rpc_url)
+    if int(rpc.call("eth_getBalance", TREASURY_ADDRESS, "latest"), 16) < TREASURY_WEI_MIN:
+        rpc.call("anvil_setBalance", TREASURY_ADDRESS, hex(TREASURY_WEI))
 
 
 if __name__ == "__main__":

@@ -4,15 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eth_utils.address import is_address, is_checksum_address, is_checksum_formatted_address
-
-from local.changenow import bodies, listing, pairs
+from local.changenow import addresses, bodies, currencies, listing, pairs
+from local.changenow.currencies import Currency
 from local.changenow.exchanges import Exchange
 from local.changenow.office import Office, Order
-from local.changenow.pairs import Currency, Market
+from local.changenow.pairs import Market
 from local.changenow.wire import Refusal, amount, decode, plain
-
-ETHEREUM = "eth"  # the one network there is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +46,7 @@ def amount_range(service: Service, request: Request) -> Any:
     """GET /v2/exchange/range."""
     source, target = _pair(request.query)
     market = service.office.market
-    least = pairs.minimum(source, target, market)
-    return {**bodies.pair(source, target), "maxAmount": market.maximum, "minAmount": least}
+    return {**bodies.pair(source, target), **_limits(source, target, market)}
 
 
 def estimated_amount(service: Service, request: Request) -> Any:
@@ -70,15 +66,16 @@ def create_exchange(service: Service, request: Request) -> Any:
     _check_amount(source, target, wanted, service.office.market)
     payout = str(fields.get("address") or "")
     refund = str(fields.get("refundAddress") or "")
-    if _address_fault(payout):
-        raise Refusal(400, "not_valid_address", _address_fault(payout) or "")
-    if refund and _address_fault(refund):
-        raise Refusal(400, "not_valid_refund_address", _address_fault(refund) or "")
+    if wrong := _fault(service, target.network, payout):
+        raise Refusal(400, "not_valid_address", wrong)
+    if refund and (wrong := _fault(service, source.network, refund)):
+        raise Refusal(400, "not_valid_refund_address", wrong)
     order = Order(
         source=source,
         target=target,
         amount=wanted,
         payout_address=payout,
+        payout_extra_id=str(fields.get("extraId") or "") or None,
         refund_address=refund or None,
         owner_key=request.key,
     )
@@ -96,13 +93,13 @@ def exchange_by_id(service: Service, request: Request) -> Any:
     return body
 
 
-def validate_address(_service: Service, request: Request) -> Any:
+def validate_address(service: Service, request: Request) -> Any:
     """GET /v2/validate/address; `currency` is the network."""
     network, address = request.query.get("currency", ""), request.query.get("address", "")
-    if network != ETHEREUM or not address:
+    if not addresses.supported(network) or not address:
         raise Refusal(400, "not_valid_params", "currency or address is missing or not supported")
-    fault = _address_fault(address)
-    return {"result": fault is None, "message": fault, "isActivated": None}
+    wrong = _fault(service, network, address)
+    return {"result": wrong is None, "message": wrong, "isActivated": None}
 
 
 def list_exchanges(service: Service, request: Request) -> Any:
@@ -156,7 +153,7 @@ def refund_exchange(service: Service, request: Request) -> Any:
     fields = decode(request.body)
     exchange = _own_exchange(service, request, str(fields.get("id", "")))
     address = str(fields.get("address") or exchange.refund_address or "")
-    if not exchange.actions_available or _address_fault(address):
+    if not exchange.actions_available or _fault(service, exchange.source.network, address):
         raise Refusal(400, "not_available", f"Refund not available for exchange {exchange.id}")
     service.office.change(
         exchange.id, lambda one: replace(one, refund_to=address, actions_available=False)
@@ -207,28 +204,32 @@ def _currency(fields: dict[str, Any], side: str) -> Currency:
     ticker = str(fields.get(f"{side}Currency") or "")
     if not ticker:
         raise Refusal(400, "not_valid_params", f"{side}Currency is required")
-    currency = pairs.find(ticker, str(fields.get(f"{side}Network") or ""))
+    currency = currencies.find(ticker, str(fields.get(f"{side}Network") or ""))
     if currency is None:
         raise Refusal(400, "not_valid_params", f"Currency {ticker} is not supported")
     return currency
 
 
+def _limits(source: Currency, target: Currency, market: Market) -> dict[str, Any]:
+    return {
+        "maxAmount": pairs.maximum(source, target, market),
+        "minAmount": pairs.minimum(source, target, market),
+    }
+
+
 def _check_amount(source: Currency, target: Currency, wanted: Any, market: Market) -> None:
-    least = pairs.minimum(source, target, market)
-    limits = {"range": {"minAmount": least, "maxAmount": market.maximum}}
+    limits = _limits(source, target, market)
+    least, most = limits["minAmount"], limits["maxAmount"]
+    told = {"range": {"minAmount": least, "maxAmount": most}}
     if wanted < least:
-        raise Refusal(400, "deposit_too_small", "Out of min amount", limits)
-    if market.maximum is not None and wanted > market.maximum:
-        raise Refusal(400, "max_amount_exceeded", "Out of max amount", limits)
+        raise Refusal(400, "deposit_too_small", "Out of min amount", told)
+    if most is not None and wanted > most:
+        raise Refusal(400, "max_amount_exceeded", "Out of max amount", told)
 
 
-def _address_fault(address: str) -> str | None:
-    """What is wrong with an address; mixed case must be a right checksum."""
-    if not address.startswith("0x") or not is_address(address):
-        return "Invalid address"
-    if is_checksum_formatted_address(address) and not is_checksum_address(address):
-        return "Invalid address checksum"
-    return None
+def _fault(service: Service, network: str, address: str) -> str | None:
+    """What is wrong with an address, by a script or by itself."""
+    return service.office.refused_addresses.get(address) or addresses.fault(network, address)
 
 
 def _can_continue(exchange: Exchange) -> bool:

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from local.changenow.currencies import CURRENCIES, OURS, Currency
 from local.changenow.exchanges import Exchange
-from local.changenow.pairs import CURRENCIES, Currency, Quote
+from local.changenow.foreign import Payment
+from local.changenow.pairs import Quote
 from local.changenow.wire import iso
 
 SPEED_FORECAST = "10-60"  # minutes
@@ -27,16 +29,16 @@ def currencies(usdt_address: str) -> list[dict[str, Any]]:
             "ticker": currency.ticker,
             "name": currency.name,
             "image": f"https://content-api.changenow.io/uploads/{currency.legacy_ticker}.svg",
-            "hasExternalId": False,
-            "isExtraIdSupported": False,
+            "hasExternalId": currency.extra_id,
+            "isExtraIdSupported": currency.extra_id,
             "isFiat": False,
             "featured": True,
-            "isStable": currency.usd is not None,
+            "isStable": currency.ticker == "usdt",
             "supportsFixedRate": False,
             "network": currency.network,
-            "tokenContract": usdt_address if currency.token else None,
+            "tokenContract": usdt_address if currency.token else currency.contract,
             "buy": True,
-            "sell": True,
+            "sell": currency in OURS,
             "legacyTicker": currency.legacy_ticker,
         }
         for currency in CURRENCIES
@@ -69,6 +71,7 @@ def created(exchange: Exchange) -> dict[str, Any]:
         "type": "direct",
         "payinAddress": exchange.payin_address,
         "payoutAddress": exchange.payout_address,
+        "payoutExtraId": exchange.payout_extra_id,
         "fromCurrency": exchange.source.ticker,
         "toCurrency": exchange.target.ticker,
         "refundAddress": exchange.refund_address,
@@ -77,9 +80,7 @@ def created(exchange: Exchange) -> dict[str, Any]:
         "fromNetwork": exchange.source.network,
         "toNetwork": exchange.target.network,
     }
-    if exchange.refund_address is None:
-        del body["refundAddress"]
-    return body
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def status(exchange: Exchange, family: dict[str, Exchange]) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def status(exchange: Exchange, family: dict[str, Exchange]) -> dict[str, Any]:
         "payinAddress": exchange.payin_address,
         "payoutAddress": exchange.payout_address,
         "payinExtraId": None,
-        "payoutExtraId": None,
+        "payoutExtraId": exchange.payout_extra_id,
         "refundAddress": exchange.refund_address,
         "refundExtraId": None,
         "createdAt": iso(exchange.created_at),
@@ -145,7 +146,7 @@ def listed(exchange: Exchange) -> dict[str, Any]:
         "payout": {
             "currency": exchange.target.legacy_ticker,
             "address": exchange.payout_address,
-            "extraId": None,
+            "extraId": exchange.payout_extra_id,
             "amount": _amount_to(exchange),
             "hash": _payout_hash(exchange),
         },
@@ -160,6 +161,19 @@ def listed(exchange: Exchange) -> dict[str, Any]:
             "userId": None,
             "payload": None,
         },
+    }
+
+
+def foreign(payment: Payment) -> dict[str, Any]:
+    """A payment on another chain, for the control surface; not of the vendor's API."""
+    return {
+        "exchangeId": payment.exchange_id,
+        "hash": payment.tx_hash,
+        "currency": payment.currency.ticker,
+        "network": payment.currency.network,
+        "address": payment.address,
+        "extraId": payment.extra_id,
+        "amount": payment.amount,
     }
 
 

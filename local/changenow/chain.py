@@ -8,7 +8,7 @@ from typing import Any
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from local.changenow.pairs import ETH, USDT, Currency
+from local.changenow.currencies import ETH, USDT, Currency
 from local.contracts.deploy import call_data
 from local.contracts.rpc import Rpc, RpcError
 

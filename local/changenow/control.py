@@ -2,15 +2,19 @@
 
 GET  /_control/health               ready, head block, market
 GET  /_control/exchanges            every exchange as by-id shows it, with what is really paid
+GET  /_control/payouts              every payment on a chain that is not Ethereum, oldest first
 GET  /_control/calls                how often each endpoint was called
 GET  /_control/faults               what is still scripted
 POST /_control/faults               script one: a transport fault {"path", "kind", "times", …};
                                     {"kind": "outcome", "outcome", "id"?, …} for one exchange or the
                                     next created; {"kind": "minimum" | "maximum", "minimum" |
-                                    "maximum": amount or null}
-DELETE /_control/faults             forget transport faults and scripted limits
-POST /_control/price                {"eth_usd"?, "gas_price_gwei"?, "spread_percent"?}; eth_usd
-                                    null: follow the feed again
+                                    "maximum": amount or null, "from"?, "to"?} for the pairs of
+                                    these currencies, `ticker/network`, else for all;
+                                    {"kind": "address", "address", "valid"?, "message"?}
+DELETE /_control/faults             forget transport faults, scripted limits and addresses
+POST /_control/price                {"eth_usd"?, "gas_price_gwei"?, "spread_percent"?, "usd"?:
+                                    {`ticker/network`: price}, "fees"?: {…: in the currency}};
+                                    null: eth_usd follows the feed again, others are our own again
 """
 
 from collections.abc import Callable
@@ -18,16 +22,20 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from local.changenow import bodies
+from local.changenow.addresses import INVALID
+from local.changenow.currencies import labelled
 from local.changenow.exchanges import Exchange
 from local.changenow.faults import FaultScript, parse_fault
 from local.changenow.limits import CallCounts
 from local.changenow.office import Office
 from local.changenow.outcomes import parse_outcome
+from local.changenow.pairs import ANY
 from local.changenow.wire import Refusal, decode
 
 PREFIX = "/_control/"
-LIMITS = frozenset({"minimum", "maximum"})
+LIMITS = {"minimum": "minimums", "maximum": "maximums"}  # kind → table of the market
 PRICES = frozenset({"eth_usd", "gas_price_gwei", "spread_percent"})
+TABLES = frozenset({"usd", "fees"})
 
 
 class Control:
@@ -43,6 +51,7 @@ class Control:
         acts: dict[tuple[str, str], Callable[[], Any]] = {
             ("GET", "health"): self._health,
             ("GET", "exchanges"): self._exchanges,
+            ("GET", "payouts"): self._payouts,
             ("GET", "calls"): self._calls.so_far,
             ("GET", "faults"): self._faults.pending,
             ("DELETE", "faults"): self._clear,
@@ -59,17 +68,30 @@ class Control:
 
     def _health(self) -> Any:
         market = self._office.market
-        prices = {name: getattr(market, name) for name in sorted(PRICES | LIMITS)}
-        return {"status": "ok", "exchanges": len(self._office.all()), **prices}
+        prices = {name: getattr(market, name) for name in sorted(PRICES | TABLES)}
+        limits: dict[str, Any] = {}
+        for kind, table in LIMITS.items():
+            scripted = getattr(market, table)
+            limits[kind] = scripted.get(ANY)
+            limits[table] = [
+                {"from": source, "to": target, kind: limit}
+                for (source, target), limit in scripted.items()
+            ]
+        return {"status": "ok", "exchanges": len(self._office.all()), **prices, **limits}
 
     def _exchanges(self) -> Any:
         family = {one.id: one for one in self._office.all()}
         rows = [{**bodies.status(one, family), "really": _really(one)} for one in family.values()]
         return {"count": len(rows), "exchanges": rows}
 
+    def _payouts(self) -> Any:
+        rows = [bodies.foreign(payment) for payment in self._office.foreign.payments()]
+        return {"count": len(rows), "payouts": rows}
+
     def _clear(self) -> Any:
         self._faults.clear()
-        self._office.change_market(minimum=None, maximum=None)
+        self._office.change_market(minimums={}, maximums={})
+        self._office.refused_addresses.clear()
         return {"result": True}
 
     def _script(self, fields: dict[str, Any]) -> Any:
@@ -79,21 +101,47 @@ class Control:
             if not self._office.script(parse_outcome(fields), exchange_id):
                 raise Refusal(404, "not_found", "Exchange not found")
         elif kind in LIMITS:
-            value = fields[str(kind)]
-            self._office.change_market(**{str(kind): None if value is None else _decimal(value)})
+            if kind not in fields:
+                raise ValueError(f"{kind} is missing")
+            scope = _label(fields.get("from")), _label(fields.get("to"))
+            self._office.change_entry(LIMITS[kind], scope, _optional(fields[kind]))
+        elif kind == "address":
+            self._refuse_address(fields)
         else:
             self._faults.add(parse_fault(fields))
         return {"result": True}
 
+    def _refuse_address(self, fields: dict[str, Any]) -> None:
+        address = str(fields.get("address") or "")
+        if not address:
+            raise ValueError("address is missing")
+        self._office.refused_addresses.pop(address, None)
+        if not fields.get("valid", False):
+            self._office.refused_addresses[address] = str(fields.get("message") or INVALID)
+
     def _price(self, fields: dict[str, Any]) -> Any:
-        unknown = set(fields) - PRICES
+        unknown = set(fields) - PRICES - TABLES
         if unknown:
             raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
         if "eth_usd" in fields:
             self._office.scripted_price = fields["eth_usd"] is not None
-        changes = {name: _decimal(value) for name, value in fields.items() if value is not None}
+        for table in sorted(TABLES & set(fields)):
+            for label, value in dict(fields[table]).items():
+                if labelled(label).usd is None and table == "usd":
+                    raise ValueError("the price of ether is eth_usd")
+                self._office.change_entry(table, label, _optional(value))
+        named = {name: fields[name] for name in PRICES & set(fields)}
+        changes = {name: _decimal(value) for name, value in named.items() if value is not None}
         self._office.change_market(**changes)
         return self._health()
+
+
+def _label(value: Any) -> str:
+    return "" if value is None else labelled(str(value)).label
+
+
+def _optional(value: Any) -> Decimal | None:
+    return None if value is None else _decimal(value)
 
 
 def _decimal(value: Any) -> Decimal:

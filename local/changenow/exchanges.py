@@ -11,8 +11,8 @@ from decimal import Decimal
 from enum import Enum, auto
 from typing import Any
 
+from local.changenow.currencies import Currency
 from local.changenow.outcomes import HOLDS, Outcome
-from local.changenow.pairs import Currency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,7 @@ class Exchange:
     target: Currency
     payin_address: str
     payout_address: str
+    payout_extra_id: str | None = None
     refund_address: str | None
     expected_from: Decimal | None
     expected_to: Decimal | None

@@ -7,15 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from eth_keys.datatypes import PrivateKey
 from eth_utils.crypto import keccak
 
 from local.changenow import exchanges, pairs
 from local.changenow.chain import Deposit
+from local.changenow.currencies import Currency
 from local.changenow.exchanges import Exchange
+from local.changenow.foreign import ForeignChains
 from local.changenow.outcomes import Outcome
-from local.changenow.pairs import Currency, Market
+from local.changenow.pairs import Market, Scope
 
 ID_BITS = 56  # 14 hexadecimal digits
 
@@ -28,6 +31,7 @@ class Order:
     target: Currency
     amount: Decimal
     payout_address: str
+    payout_extra_id: str | None = None
     refund_address: str | None
     owner_key: str
 
@@ -44,6 +48,8 @@ class Office:
     ) -> None:
         self.clock = clock
         self.scripted_price = False  # the market's price is not to follow the feed
+        self.foreign = ForeignChains()
+        self.refused_addresses: dict[str, str] = {}  # scripted: address → what is said of it
         self._market = market
         self._seed = str(secrets.randbits(128) if seed is None else seed)
         self._ids = random.Random(self._seed)
@@ -59,11 +65,21 @@ class Office:
         """The market at this moment."""
         return self._market
 
-    def change_market(self, **changes: Decimal | None) -> Market:
+    def change_market(self, **changes: Any) -> Market:
         """Replace some of the market's fields."""
         with self._lock:
-            self._market = replace(self._market, **changes)  # type: ignore[arg-type]
+            self._market = replace(self._market, **changes)
             return self._market
+
+    def change_entry(self, table: str, key: str | Scope, value: Decimal | None) -> Market:
+        """Set one entry of one of the market's tables; None takes it away."""
+        with self._lock:
+            entries = {
+                one: each for one, each in getattr(self._market, table).items() if one != key
+            }
+            return self.change_market(
+                **{table: entries if value is None else {**entries, key: value}}
+            )
 
     def create(self, order: Order) -> Exchange:
         """A new exchange with a deposit address of its own."""
@@ -77,6 +93,7 @@ class Office:
                 target=order.target,
                 payin_address=self._new_address(),
                 payout_address=order.payout_address,
+                payout_extra_id=order.payout_extra_id,
                 refund_address=order.refund_address,
                 expected_from=order.amount,
                 expected_to=quote.to_amount,
@@ -197,6 +214,7 @@ class Office:
             target=parent.target,
             payin_address=parent.payin_address,
             payout_address=parent.payout_address,
+            payout_extra_id=parent.payout_extra_id,
             refund_address=parent.refund_address,
             expected_from=deposit.amount,
             expected_to=expected_to,

@@ -1,63 +1,25 @@
-"""Currencies, pairs and what they cost. Pure; the pair table is data."""
+"""Pairs and what they cost. Pure; the pair table is data."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
+
+from local.changenow.currencies import ETH, FOREIGN, OURS, USDT, Currency
 
 GWEI = Decimal("1e-9")  # in ETH
 PERCENT = Decimal(100)
 FEES_IN_MINIMUM = 5  # below this many times its own fees the service does not swap
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Currency:
-    """One asset on one network."""
-
-    ticker: str
-    network: str
-    name: str
-    legacy_ticker: str
-    decimals: int  # on chain
-    shown_decimals: int  # of the amounts the service quotes and pays
-    transfer_gas: int
-    usd: Decimal | None = None  # its price; None: it is ether, priced by the market
-    token: bool = False
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """(ticker, network)."""
-        return self.ticker, self.network
-
-    def units(self, amount: Decimal) -> int:
-        """An amount in the smallest unit of the chain."""
-        return int(amount.scaleb(self.decimals))
-
-    def from_units(self, units: int) -> Decimal:
-        """An amount from the smallest unit of the chain."""
-        return Decimal(units).scaleb(-self.decimals)
-
-
-ETH = Currency(
-    ticker="eth",
-    network="eth",
-    name="Ethereum",
-    legacy_ticker="eth",
-    decimals=18,
-    shown_decimals=8,
-    transfer_gas=21_000,
+ANY = ("", "")  # every pair, where a script names none
+PAIRS = frozenset(
+    {
+        (ETH.key, USDT.key),
+        (USDT.key, ETH.key),
+        *((source.key, target.key) for source in OURS for target in FOREIGN),
+    }
 )
-USDT = Currency(
-    ticker="usdt",
-    network="eth",
-    name="Tether (ERC20)",
-    legacy_ticker="usdterc20",
-    decimals=6,
-    shown_decimals=6,
-    transfer_gas=65_000,
-    usd=Decimal(1),
-    token=True,
-)
-CURRENCIES = (ETH, USDT)
-PAIRS = frozenset({(ETH.key, USDT.key), (USDT.key, ETH.key)})
+Scope = tuple[str, str]  # labels of source and target, "" for any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +29,11 @@ class Market:
     eth_usd: Decimal
     gas_price_gwei: Decimal = Decimal("1.5")
     spread_percent: Decimal = Decimal("0.5")
-    minimum: Decimal | None = None  # scripted: overrides the computed one when higher
-    maximum: Decimal | None = None  # scripted: standard flow has none by itself
+    usd: Mapping[str, Decimal] = field(default_factory=dict)  # scripted prices, by label
+    fees: Mapping[str, Decimal] = field(default_factory=dict)  # scripted network fees, by label
+    # scripted: a minimum counts when above the computed one; standard flow has no maximum itself
+    minimums: Mapping[Scope, Decimal] = field(default_factory=dict)
+    maximums: Mapping[Scope, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +45,6 @@ class Quote:
     deposit_fee: Decimal  # in the from-currency
     withdrawal_fee: Decimal  # in the to-currency
     rate: Decimal
-
-
-def find(ticker: str, network: str) -> Currency | None:
-    """The currency of a ticker; without a network, silently the first that bears it."""
-    for currency in CURRENCIES:
-        if currency.ticker == ticker and network in ("", currency.network):
-            return currency
-    return None
 
 
 def tradable(source: Currency, target: Currency) -> bool:
@@ -103,6 +60,9 @@ def rate(source: Currency, target: Currency, market: Market) -> Decimal:
 
 def network_fee(currency: Currency, market: Market) -> Decimal:
     """What one transfer of the currency costs, in that currency, rounded up."""
+    own = market.fees.get(currency.label, currency.fee)
+    if own is not None:
+        return own.quantize(_step(currency), ROUND_UP)
     ether = currency.transfer_gas * market.gas_price_gwei * GWEI
     fee = ether * market.eth_usd / _usd(currency, market)
     return fee.quantize(_step(currency), ROUND_UP)
@@ -112,7 +72,12 @@ def minimum(source: Currency, target: Currency, market: Market) -> Decimal:
     """The least amount of source the service swaps."""
     fees = network_fee(source, market) + network_fee(target, market) / rate(source, target, market)
     computed = (fees * FEES_IN_MINIMUM).quantize(_step(source), ROUND_UP)
-    return max(computed, market.minimum) if market.minimum is not None else computed
+    return max([computed, *_scripted(market.minimums, source, target)])
+
+
+def maximum(source: Currency, target: Currency, market: Market) -> Decimal | None:
+    """The most it swaps at once; None: any amount."""
+    return min(_scripted(market.maximums, source, target), default=None)
 
 
 def quote(source: Currency, target: Currency, amount: Decimal, market: Market) -> Quote:
@@ -135,8 +100,18 @@ def refund_amount(source: Currency, amount: Decimal, market: Market) -> Decimal:
     return max(amount - network_fee(source, market), Decimal(0))
 
 
+def _scripted(limits: Mapping[Scope, Decimal], source: Currency, target: Currency) -> list[Decimal]:
+    return [
+        limit
+        for (one, other), limit in limits.items()
+        if one in ("", source.label) and other in ("", target.label)
+    ]
+
+
 def _usd(currency: Currency, market: Market) -> Decimal:
-    return market.eth_usd if currency.usd is None else currency.usd
+    if currency.usd is None:
+        return market.eth_usd
+    return market.usd.get(currency.label, currency.usd)
 
 
 def _step(currency: Currency) -> Decimal:

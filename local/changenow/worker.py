@@ -11,6 +11,7 @@ from requests import RequestException
 
 from local.changenow import exchanges, pairs
 from local.changenow.chain import Chain
+from local.changenow.currencies import ETHEREUM
 from local.changenow.exchanges import Act, Exchange, Timings, View
 from local.changenow.office import Office
 from local.contracts.rpc import RpcError
@@ -110,13 +111,18 @@ class Worker:
             return self._chain.depth(tx_hash) if needed and tx_hash is not None else None
 
         paying = exchange.status in ("sending", "finished")
+        payout_depth = (
+            depth(exchange.payout_hash, needed=paying)
+            if exchange.target.network == ETHEREUM
+            else self._office.foreign.depth(exchange.payout_hash or "")
+        )
         return View(
             now=self._office.clock(),
             minimum=pairs.minimum(exchange.source, exchange.target, self._office.market)
             if pairs.tradable(exchange.source, exchange.target)
             else Decimal(0),
             deposit_depth=depth(exchange.payin_hash, needed=exchange.status == "confirming"),
-            payout_depth=depth(exchange.payout_hash, needed=paying),
+            payout_depth=payout_depth,
             refund_depth=depth(exchange.refund_tx, needed=True),
         )
 
@@ -137,7 +143,16 @@ class Worker:
 
     def _pay_out(self, exchange: Exchange) -> None:
         assert exchange.amount_to is not None
-        tx_hash = self._chain.pay(exchange.target, exchange.payout_address, exchange.amount_to)
+        if exchange.target.network == ETHEREUM:
+            tx_hash = self._chain.pay(exchange.target, exchange.payout_address, exchange.amount_to)
+        else:
+            tx_hash = self._office.foreign.pay(
+                exchange_id=exchange.id,
+                currency=exchange.target,
+                address=exchange.payout_address,
+                extra_id=exchange.payout_extra_id,
+                amount=exchange.amount_to,
+            )
         log.info("%s pays out %s in %s", exchange.id, exchange.amount_to, tx_hash)
         now = self._office.clock()
         self._office.change(

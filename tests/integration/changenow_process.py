@@ -47,14 +47,29 @@ class Simulator:
     def script(self, **fields: Any) -> None:
         self.call("POST", "/_control/faults", json=fields)
 
-    def create(self, address: str, amount: str = "0.05", refund: str = PAYER) -> Any:
-        return self.call("POST", "/v2/exchange", json=order(address, amount, refund))
+    def create(
+        self, address: str, amount: str = "0.05", refund: str = PAYER, **changes: str
+    ) -> Any:
+        asked = {**order(address, amount, refund), **changes}
+        return self.call("POST", "/v2/exchange", json=asked)
 
     def pay(self, to: str, amount: str) -> str:
         wei = int(Decimal(amount).scaleb(18))
         tx_hash = self.rpc.send({"from": PAYER, "to": to, "value": hex(wei)})
         self.rpc.mined(tx_hash)
         return tx_hash
+
+    def pay_usdt(self, to: str, amount: str) -> str:
+        units = int(Decimal(amount).scaleb(6))
+        deploy.mint_usdt(self.rpc_url, PAYER, units)
+        data = deploy.call_data("transfer(address,uint256)", to, units)
+        tx_hash = self.rpc.send({"from": PAYER, "to": deploy.USDT_ADDRESS, "data": data})
+        self.rpc.mined(tx_hash)
+        return tx_hash
+
+    def paid_abroad(self, exchange_id: str) -> list[Any]:
+        payouts = self.call("GET", "/_control/payouts")["payouts"]
+        return [payout for payout in payouts if payout["exchangeId"] == exchange_id]
 
     def status(self, exchange_id: str) -> Any:
         return self.call("GET", f"/v2/exchange/by-id?id={exchange_id}")

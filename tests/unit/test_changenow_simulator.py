@@ -184,10 +184,11 @@ class TestRefusals:
         _, least = ask(a_front(), "GET", f"/v2/exchange/min-amount?{PAIR}", key=None)
 
         assert status == 200
-        assert {row["ticker"]: row["tokenContract"] for row in listed} == {
-            "eth": None,
-            "usdt": USDT_ADDRESS,
-        }
+        contracts = {(row["ticker"], row["network"]): row["tokenContract"] for row in listed}
+        assert contracts["eth", "eth"] is contracts["btc", "btc"] is None
+        assert contracts["usdt", "eth"] == USDT_ADDRESS
+        assert contracts["usdt", "trx"] == "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"
+        assert [row["ticker"] for row in listed if row["hasExternalId"]] == ["xrp"]
         assert list(least)[-1] == "minAmount"
 
     def test_gated_endpoints_refuse_a_good_key_and_leave_the_rest(self) -> None:

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from local.changenow import exchanges, pairs
 from local.changenow.chain import Deposit
+from local.changenow.currencies import ETH, USDT
 from local.changenow.exchanges import FAST, Act, View
 from local.changenow.office import Office
 from local.changenow.outcomes import parse_outcome
-from local.changenow.pairs import ETH, USDT, Market
+from local.changenow.pairs import Market
 from tests.unit.changenow_front import (
     MARKET,
     ORDER,
