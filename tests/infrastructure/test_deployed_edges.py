@@ -37,7 +37,11 @@ def test_schedules_are_the_stage_tables(prod: Deployed, local: Deployed) -> None
             deployed.name(entry["Target"]["Arn"]): entry["ScheduleExpression"]
             for entry in deployed.of_type("AWS::Scheduler::Schedule").values()
         }
-        assert schedules == {"threshold-check": "rate(15 minutes)", "reconciler": "rate(1 minute)"}
+        assert schedules == {
+            "threshold-check": "rate(15 minutes)",
+            "payout-scheduler": "rate(5 minutes)",
+            "reconciler": "rate(1 minute)",
+        }
         assert {name.replace("-", "_") for name in schedules} == {
             stage.name for stage in STAGES if stage.schedule
         }

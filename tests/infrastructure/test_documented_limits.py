@@ -11,6 +11,7 @@ UNITS = {
     "min": 60,
     "h": 3600,
     "ETH": config.WEI_PER_ETH,
+    "USDT": 10**6,
     "gwei": config.WEI_PER_GWEI,
     "": 1,
 }

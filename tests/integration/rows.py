@@ -10,6 +10,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ETH = 10**18
 BATCH = "6f1c2f0e-0000-4000-8000-000000000001"
 OTHER_BATCH = "6f1c2f0e-0000-4000-8000-000000000002"
+PAYOUT = "6f1c2f0e-0000-4000-8000-000000000003"
 SWAP = "AAAABBBBCCCC2222"
 WALLET = "0x" + "2c" * 20
 PAYEE = "0x" + "52" * 20
@@ -52,6 +53,13 @@ ROWS: dict[str, dict[str, Any]] = {
         "from_network": "eth", "from_amount_units": 97, "value_usd": 20, "to_currency": "usdt",
         "to_network": "eth", "payout_address": WALLET, "refund_address": WALLET,
     },
+    "payouts": {
+        "payout_id": PAYOUT, "unique_id": "PAYOUT2222222222", "context": "threshold",
+        "kind": "exchange", "client_id": "7", "state": "claimed", "state_since": NOW,
+        "created_at": NOW, "payments_count": 1, "from_currency": "usdt", "amount_units": 18,
+        "value_usd": 18, "to_currency": "xmr", "to_network": "xmr", "to_address": "4x",
+        "to_extra_id": "",
+    },
     "exchanges": {
         "cn_api_id": "cn1", "swap_id": SWAP, "payin_address": PAYEE, "is_current": True,
         "recorded_at": NOW,
@@ -89,6 +97,7 @@ COMPLETE: dict[str, dict[str, Any]] = {
         "cn_api_id": "cn1", "payin_address": PAYEE, "received_units": 18, "refunded_units": 97,
         "refund_hash": TX_HASH, "reason": "because",
     },
+    "payouts": {"delivered_hash": "ab", "delivered": 1, "reason": "because"},
     "transfers": {
         "approved_at": NOW, "signed_at": NOW, "nonce": 7, "tx_hash": TX_HASH, "block_number": 1,
         "block_hash": TX_HASH, "reason": "because",

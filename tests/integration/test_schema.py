@@ -11,21 +11,35 @@ import pytest
 from microbatch.conversion import model as conversion
 from microbatch.hostpay import attempt_store
 from microbatch.hostpay import model as hostpay
+from microbatch.payout import model as payout
 from microbatch.platform.database import Database, Transaction
 from microbatch.swap import model as swap
-from tests.integration.rows import COMPLETE, NOW, OTHER_TX_HASH, PAYEE, SWAP, WALLET, insert
+from tests.integration.rows import (
+    BATCH,
+    COMPLETE,
+    NOW,
+    OTHER_BATCH,
+    OTHER_TX_HASH,
+    PAYEE,
+    PAYOUT,
+    SWAP,
+    WALLET,
+    insert,
+)
 from tests.integration.rows import insert_signed_transfer as signed_transfer
 
 Edges = dict[str, frozenset[str]]
 MODELS: dict[str, Edges] = {
     "batches": conversion.EDGES,
     "swaps": swap.EDGES,
+    "payouts": payout.EDGES,
     "transfers": hostpay.EDGES,
     "transfer_attempts": hostpay.ATTEMPT_EDGES,
 }
 FIRST_STATES = {
     "batches": {"claimed"},
     "swaps": {"requested"},
+    "payouts": {"claimed"},
     "transfers": {"requested"},
     "transfer_attempts": {"ordered"},
 }
@@ -86,6 +100,8 @@ def insert_in(tx: Transaction, table: str, state: str, to_state: str) -> None:
         if state in WITHOUT_NONCE or (state == "parked" and to_state in WITHOUT_NONCE):
             row |= {"nonce": None}
         insert(tx, "swaps")
+    if table == "payouts":
+        insert(tx, "clients")
     if table == "transfer_attempts":
         insert(tx, "swaps")
         insert(tx, "wallets")
@@ -195,3 +211,68 @@ def test_a_nonce_is_never_given_twice_even_when_the_books_were_set_back(tx: Tran
         tx.execute(
             "INSERT INTO transfer_nonces VALUES (%(w)s, 1, 7, %(id)s, false)", w=WALLET, id=SWAP
         )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "amount_units = 17",
+        "payments_count = 2",
+        "to_address = 'elsewhere'",
+        "to_extra_id = '1'",
+        "client_id = '8'",
+        "unique_id = 'OTHER22222222222'",
+    ],
+)
+def test_what_a_payout_pays_never_changes(tx: Transaction, change: str) -> None:
+    insert(tx, "clients")
+    insert(tx, "clients", client_id="8")
+    insert(tx, "payouts")
+
+    with pytest.raises(psycopg2.errors.CheckViolation, match="may not change"), tx.savepoint():
+        tx.execute(f"UPDATE payouts SET {change}")
+
+
+@pytest.mark.parametrize(
+    ("share", "owner", "payout", "agrees"),
+    [
+        (18, "7", {}, True),
+        (18, "7", {"amount_units": 19}, False),
+        (18, "7", {"amount_units": 17}, False),
+        (18, "7", {"payments_count": 2}, False),
+        (18, "8", {}, False),
+    ],
+)
+def test_a_payout_is_exactly_its_clients_payments_when_it_is_committed(
+    tx: Transaction, share: int, owner: str, payout: dict[str, Any], agrees: bool
+) -> None:
+    insert(tx, "clients")
+    insert(tx, "clients", client_id="8")
+    insert(tx, "batches")
+    insert(
+        tx,
+        "payments",
+        client_id=owner,
+        state="in_payout",
+        batch_id=BATCH,
+        share_microusdt=share,
+        payout_id=PAYOUT,
+    )
+    insert(tx, "payouts", **payout)
+
+    if agrees:
+        tx.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        return
+    with pytest.raises(psycopg2.errors.CheckViolation, match="come to"), tx.savepoint():
+        tx.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def test_a_client_has_one_threshold_payout_at_a_time(tx: Transaction) -> None:
+    insert(tx, "clients")
+    insert(tx, "payouts")
+    other = {"payout_id": OTHER_BATCH, "unique_id": "OTHER22222222222"}
+
+    with pytest.raises(psycopg2.errors.UniqueViolation), tx.savepoint():
+        insert(tx, "payouts", **other)
+    tx.execute("UPDATE payouts SET state = 'released', reason = 'x'")
+    insert(tx, "payouts", **other)

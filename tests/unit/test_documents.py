@@ -6,6 +6,7 @@ import pytest
 
 from microbatch.conversion import model as conversion
 from microbatch.hostpay import model as hostpay
+from microbatch.payout import model as payout
 from microbatch.swap import model as swap
 from tests.unit import documents
 
@@ -17,6 +18,7 @@ MIGRATIONS = documents.PROJECT / "layers/shared/python/microbatch/migrations"
 EDGES = {
     "batches": conversion.EDGES,
     "swaps": swap.EDGES,
+    "payouts": payout.EDGES,
     "transfers": hostpay.EDGES,
     "transfer_attempts": hostpay.ATTEMPT_EDGES,
 }

@@ -152,7 +152,8 @@ ALTER TABLE swaps
     DROP CONSTRAINT received_when_finished,
     ADD CONSTRAINT received_when_finished
         CHECK (state <> 'finished' OR context <> 'batch' OR received_units IS NOT NULL),
-    ADD CONSTRAINT hash_when_finished CHECK (state <> 'finished' OR payout_hash IS NOT NULL);
+    ADD CONSTRAINT hash_when_delivered
+        CHECK (state <> 'finished' OR context = 'batch' OR payout_hash IS NOT NULL);
 
 -- What a client has, at any moment: in wei until it is converted, in micro-USDT from then on.
 CREATE VIEW client_accounts AS

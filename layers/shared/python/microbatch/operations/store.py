@@ -13,6 +13,8 @@ def client(tx: Transaction, client_id: str) -> dict[str, Any] | None:
     return tx.one(
         "SELECT client_id, wallet_address, payout_currency, payout_network, payout_extra_id,"
         " payout_strategy, payout_threshold_usd::text AS payout_threshold_usd, address_state,"
+        " address_reason, address_matures_at::text AS address_matures_at, payout_wait_reason,"
+        " payout_waits_since::text AS payout_waits_since,"
         " paused_at IS NOT NULL AS paused FROM clients WHERE client_id = %(client_id)s FOR UPDATE",
         client_id=client_id,
     )
@@ -30,6 +32,85 @@ def insert_client(tx: Transaction, fields: Mapping[str, Any], now: datetime) -> 
         """,
         **fields,
         now=now,
+    )
+
+
+def set_address(
+    tx: Transaction, client_id: str, fields: Mapping[str, Any], matures_at: datetime
+) -> None:
+    """Send a client's money elsewhere, from some time on."""
+    tx.execute(
+        """
+        UPDATE clients SET wallet_address = %(wallet_address)s,
+            payout_currency = %(payout_currency)s, payout_network = %(payout_network)s,
+            payout_extra_id = %(payout_extra_id)s, address_state = %(address_state)s,
+            address_reason = NULL, address_matures_at = %(matures_at)s, asked_at = NULL,
+            payout_wait_reason = NULL, payout_waits_since = NULL, payout_not_before = NULL
+        WHERE client_id = %(client_id)s
+        """,
+        client_id=client_id,
+        matures_at=matures_at,
+        **fields,
+    )
+
+
+def insert_address_change(
+    tx: Transaction,
+    client_id: str,
+    *,
+    who: str,
+    why: str,
+    before: Any,
+    after: Any,
+    matures_at: datetime,
+    now: datetime,
+) -> dict[str, Any]:
+    """Record a change of address; what is told of it."""
+    row = tx.one(
+        """
+        INSERT INTO address_changes (client_id, changed_at, matures_at, who, why, before, after)
+        VALUES (%(client_id)s, %(now)s, %(matures_at)s, %(who)s, %(why)s, %(before)s, %(after)s)
+        RETURNING change_id, client_id, changed_at, matures_at, after
+        """,
+        client_id=client_id,
+        now=now,
+        matures_at=matures_at,
+        who=who,
+        why=why,
+        before=json.dumps(before),
+        after=json.dumps(after),
+    )
+    assert row is not None
+    return row
+
+
+def account(tx: Transaction, client_id: str) -> dict[str, str]:
+    """What a client has at this moment, in wei and micro-USDT."""
+    row = tx.one(
+        "SELECT * FROM client_accounts WHERE client_id = %(client_id)s", client_id=client_id
+    )
+    assert row is not None
+    return {name: str(value) for name, value in row.items() if name != "client_id"}
+
+
+def last_payouts(tx: Transaction, client_id: str) -> list[dict[str, Any]]:
+    """A client's last twenty payouts, newest first."""
+    return tx.all(
+        "SELECT payout_id::text AS payout_id, context, kind, state,"
+        " state_since::text AS state_since, payments_count, from_currency,"
+        " amount_units::text AS amount_units, to_currency, to_network, to_address,"
+        " delivered::text AS delivered, delivered_hash, reason FROM payouts"
+        " WHERE client_id = %(client_id)s ORDER BY created_at DESC LIMIT 20",
+        client_id=client_id,
+    )
+
+
+def waiting_payouts(tx: Transaction) -> list[dict[str, Any]]:
+    """Why payouts wait, for how many clients, and since when the first of them."""
+    return tx.all(
+        "SELECT split_part(payout_wait_reason, ':', 1) AS reason, count(*) AS clients_count,"
+        " min(payout_waits_since)::text AS oldest_since FROM clients"
+        " WHERE payout_wait_reason IS NOT NULL GROUP BY 1 ORDER BY 1"
     )
 
 
@@ -112,6 +193,8 @@ def rows_by_state(tx: Transaction) -> list[dict[str, Any]]:
         " UNION ALL SELECT 'swaps', state, count(*), min(state_since)::text FROM swaps"
         " GROUP BY state"
         " UNION ALL SELECT 'transfers', state, count(*), min(state_since)::text FROM transfers"
+        " GROUP BY state"
+        " UNION ALL SELECT 'payouts', state, count(*), min(state_since)::text FROM payouts"
         " GROUP BY state ORDER BY entity, state"
     )
 

@@ -3,12 +3,12 @@
 from datetime import datetime
 from uuid import uuid4
 
-from microbatch.codec import as_double
 from microbatch.market import service as market
 from microbatch.market.model import BASE_FEE_WEI, ETH_USD, PRIORITY_FEE_WEI, Pair
-from microbatch.messages import HostPayOrder, Outgoing
+from microbatch.messages import Outgoing
 from microbatch.money import USDT_DECIMALS, Usd
 from microbatch.payout import client_store, store
+from microbatch.payout.due import order
 from microbatch.payout.model import (
     Client,
     Payout,
@@ -161,20 +161,6 @@ def start(tx: Transaction, payout: Payout, now: datetime, policy: Policy) -> lis
         payout_extra_id=payout.to_extra_id,
     )
     return swaps.request(tx, now, terms)
-
-
-def order(payout: Payout, now: datetime) -> Outgoing:
-    """The order to pay a client directly."""
-    message = HostPayOrder(
-        payout.unique_id,
-        "",
-        payout.from_currency,
-        payout.from_network,
-        as_double(payout.amount),
-        payout.to_address,
-        int(now.timestamp()),
-    )
-    return Outgoing("hostpay-trigger", message)
 
 
 def _seen(tx: Transaction, pair: Pair, now: datetime, policy: Policy) -> Seen:

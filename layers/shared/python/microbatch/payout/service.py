@@ -5,20 +5,27 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from microbatch.errors import IllegalTransition
-from microbatch.messages import AddressChecked, AddressCheckRequested, Announcement, Outgoing
+from microbatch.messages import AddressChecked, Announcement, Outgoing
 from microbatch.money import coins
 from microbatch.pace import Pace
-from microbatch.payout import client_store, store
-from microbatch.payout.model import DECIMALS, Payout, is_too_small, retry_at
+from microbatch.payout import client_store, opening, store
+from microbatch.payout.due import ask_about as ask_about  # noqa: PLC0414 - for operations
+from microbatch.payout.due import order
+from microbatch.payout.model import DECIMALS, Payout, Policy, is_too_small, retry_at
 from microbatch.payout.moves import give_back, locked, move, reroute
-from microbatch.payout.opening import open_instant as open_instant  # noqa: PLC0414 - for intake
-from microbatch.payout.opening import order
-from microbatch.payout.telling import address_changed, events_due
+from microbatch.payout.telling import address_changed as address_changed  # noqa: PLC0414
+from microbatch.payout.telling import events_due
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import count, logger
 
 STALE_ROWS_MAX = 200
 RETRY_AFTER = timedelta(hours=1)  # of a threshold payout that an exchange did not make
+
+
+def open_instant(tx: Transaction, now: datetime, payment_id: str, policy: Policy) -> list[Outgoing]:
+    """The payout of a payment that is to be paid at once, once; nothing for any other."""
+    return opening.open_instant(tx, now, payment_id, policy)
+
 
 # --- what the swap tells its owner ----------------------------------------------------------------
 
@@ -169,17 +176,6 @@ def due(tx: Transaction, now: datetime, pace: Pace) -> list[Outgoing]:
     for change in client_store.unannounced_changes(tx, pace.stale_before(now), STALE_ROWS_MAX):
         outgoing.append(address_changed(change, now))
     return outgoing
-
-
-def ask_about(client: dict[str, str], now: datetime) -> Outgoing:
-    """The question whether a client's address is one."""
-    request = AddressCheckRequested(
-        timestamp=int(now.timestamp()),
-        client_id=client["client_id"],
-        network=client["payout_network"],
-        address=client["wallet_address"],
-    )
-    return Outgoing("swap-quote", request)
 
 
 def note_told(tx: Transaction, now: datetime, told: Sequence[Announcement]) -> None:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from microbatch.hostpay.service import Policy as HostpayPolicy
     from microbatch.intake.model import Policy as IntakePolicy
     from microbatch.market.service import Source
-    from microbatch.operations.acts import Surroundings
     from microbatch.operations.reconciler import Policies
+    from microbatch.operations.requests import Surroundings
     from microbatch.pace import Pace
     from microbatch.payout.model import Policy as PayoutPolicy
     from microbatch.swap.service import Policy as SwapPolicy
@@ -162,7 +162,7 @@ def reconciler_policies() -> "Policies":
 @cache
 def operator_surroundings() -> "Surroundings":
     """What an operator's acts need besides the database."""
-    from microbatch.operations.acts import Surroundings  # noqa: PLC0415
+    from microbatch.operations.requests import Surroundings  # noqa: PLC0415
     from microbatch.vendors.ethereum.signing import is_checksummed  # noqa: PLC0415
 
     ours = {*host_wallets(), address("USDT_ADDRESS")}
@@ -170,6 +170,7 @@ def operator_surroundings() -> "Surroundings":
         is_checksummed=is_checksummed,
         never_paid=frozenset(ours),
         fee_per_gas_ceiling_wei=whole_number("MAX_FEE_PER_GAS_CEILING_WEI"),
+        address_hold_seconds=whole_number("ADDRESS_HOLD_SECONDS"),
         depths=depths,
     )
 

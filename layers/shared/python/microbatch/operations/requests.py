@@ -1,0 +1,67 @@
+"""What an operator asks for: its fields, checked; and the record that it was done."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from microbatch.errors import InvalidInput
+from microbatch.operations import store
+from microbatch.platform.database import Transaction
+
+USD_MAX = Decimal(1_000_000)
+
+Request = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What acts need besides the database."""
+
+    is_checksummed: Callable[[str], bool]  # EIP-55
+    never_paid: frozenset[str]  # lower-case addresses no client may have: our own, the token's
+    fee_per_gas_ceiling_wei: int
+    address_hold_seconds: int  # how long nothing is paid to a client after a change of address
+    depths: Callable[[], dict[str, dict[str, int]]]  # of queues and dead-letter queues
+
+
+def record(
+    request: Request, tx: Transaction, now: datetime, subject: str, before: Any, after: Any
+) -> None:
+    """Keep who did what to whom, and why."""
+    store.insert_act(
+        tx,
+        who=text_in(request, "who", r"[ -~]{1,200}"),
+        why=text_in(request, "why", r"(?s).{1,1000}"),
+        act=request["act"],
+        subject=subject,
+        before=before,
+        after=after,
+        now=now,
+    )
+
+
+def text_in(request: Request, name: str, pattern: str, default: str | None = None) -> str:
+    """A field of a request that is text of this pattern. Raises InvalidInput naming it."""
+    value = request.get(name, default)
+    if value is None:
+        raise InvalidInput(f"{name} is missing")
+    if not isinstance(value, str) or not re.fullmatch(pattern, value):
+        raise InvalidInput(f"{name} {str(value)[:80]!r} is not acceptable; it must match {pattern}")
+    if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise InvalidInput(f"{name} has characters that cannot be stored")
+    return value
+
+
+def usd_in(request: Request, name: str, default: str | None = None) -> str:
+    """Dollars with at most two decimals, as the database writes them."""
+    text = text_in(request, name, r"[0-9]{1,7}(\.[0-9]{1,2})?", default)
+    try:
+        amount = Decimal(text)
+    except InvalidOperation as error:
+        raise InvalidInput(f"{name} {text!r} is not an amount") from error
+    if amount > USD_MAX:
+        raise InvalidInput(f"{name} {text} is above {USD_MAX}")
+    return str(amount.quantize(Decimal("0.01")))

@@ -1,0 +1,279 @@
+"""Where a client's money goes: checked, held back after a change, and told of."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from microbatch.errors import InvalidInput
+from microbatch.operations.acts import perform
+from microbatch.operations.invariants import broken_invariants
+from microbatch.operations.requests import Surroundings
+from microbatch.platform.database import Database
+from microbatch.vendors.ethereum.signing import is_checksummed
+from tests.fakes.pipeline import Pipeline
+from tests.integration.paying import (
+    CLIENT,
+    PAYOUTS,
+    account,
+    convert,
+    one,
+    pay_in,
+    pay_out,
+    states,
+    told,
+)
+
+NEW = "0x8617E340B3D01FA5F11F306F4090FD50E238070D"
+CLIENT_ROW = "SELECT * FROM clients"
+
+
+@pytest.fixture
+def pipeline(database: Database) -> Iterator[Pipeline]:
+    """Fresh observations, nobody registered; at the end the books are right, whatever happened."""
+    pipeline = Pipeline(database)
+    pipeline.observe()
+    yield pipeline
+    assert broken_invariants(database) == []
+
+
+def operate(pipeline: Pipeline, act: str, **fields: Any) -> dict[str, Any]:
+    """An operator's act, and what it sends."""
+    surroundings = Surroundings(
+        is_checksummed=is_checksummed,
+        never_paid=frozenset({pipeline.wallet}),
+        fee_per_gas_ceiling_wei=1,
+        address_hold_seconds=86_400,
+        depths=dict,
+    )
+    request = {"act": act, "who": "me", "why": "she wrote", **fields}
+    with pipeline.database.transaction() as tx:
+        result, outgoing = perform(request, tx, pipeline.now, surroundings)
+    pipeline.send(outgoing)
+    pipeline.run()
+    return result
+
+
+def test_a_change_of_address_is_recorded_told_and_holds_payouts_for_a_day(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.client("7")
+    pay_in(pipeline, "7", "0.05")
+    convert(pipeline)
+    operate(pipeline, "clients address", client_id="7", wallet_address=NEW)
+    change = one(pipeline, "SELECT * FROM address_changes")
+    assert (change["who"], change["why"]) == ("me", "she wrote")
+    assert (change["before"]["wallet_address"], change["after"]["wallet_address"]) == (CLIENT, NEW)
+    assert change["matures_at"] == pipeline.now + timedelta(days=1)
+    assert told(pipeline)[-1] == "client.address_changed"
+    assert change["announced_at"] is not None
+    act = one(pipeline, "SELECT * FROM operator_acts")
+    assert (act["act"], act["subject"], act["after"]["wallet_address"]) == (
+        "clients address",
+        "7",
+        NEW,
+    )
+    pay_out(pipeline)
+    assert pipeline.rows(PAYOUTS) == []
+    assert one(pipeline, CLIENT_ROW)["payout_wait_reason"] == "address_changed_lately"
+    pipeline.now += timedelta(hours=23, minutes=50)
+    pipeline.observe()
+    pay_out(pipeline)
+    assert pipeline.rows(PAYOUTS) == []
+    pipeline.now += timedelta(minutes=11)
+    pipeline.observe()
+    pay_out(pipeline)
+    assert one(pipeline)["to_address"] == NEW
+    assert pipeline.chain.received_units(NEW) == 96_030_000
+    assert pipeline.chain.received_units(CLIENT) == 0
+
+
+def test_what_is_under_way_goes_where_it_was_going(pipeline: Pipeline) -> None:
+    pipeline.client("7")
+    pay_in(pipeline, "7", "0.05")
+    convert(pipeline)
+    pipeline.pay_out()
+    operate(pipeline, "clients address", client_id="7", wallet_address=NEW)
+    assert one(pipeline)["state"] == "completed"
+    assert pipeline.chain.received_units(CLIENT) == 96_030_000
+
+
+def test_an_instant_client_is_not_paid_either_while_its_new_address_matures(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.client("7", strategy="instant", wants="eth/eth")
+    operate(pipeline, "clients address", client_id="7", wallet_address=NEW)
+    pay_in(pipeline, "7", "0.05")
+    pay_out(pipeline)
+    assert states(pipeline) == ["waiting_instant"]
+    pipeline.now += timedelta(days=1, minutes=1)
+    pipeline.observe()
+    pay_out(pipeline)
+    assert pipeline.chain.received_wei(NEW) == 48_500_000_000_000_000
+
+
+def test_the_same_address_again_changes_nothing(pipeline: Pipeline) -> None:
+    pipeline.client("7", address=NEW)
+    assert operate(pipeline, "clients address", client_id="7", wallet_address=NEW) == {
+        "client": one_client(pipeline),
+        "changed": False,
+    }
+    assert pipeline.rows("SELECT 1 FROM address_changes") == []
+    assert pipeline.rows("SELECT 1 FROM operator_acts") == []
+
+
+def one_client(pipeline: Pipeline) -> dict[str, Any]:
+    found: dict[str, Any] = operate(pipeline, "clients show", client_id="7")["client"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({"client_id": "8", "wallet_address": NEW}, "client 8 is not registered"),
+        ({"client_id": "7"}, "wallet_address is missing"),
+        ({"client_id": "7", "wallet_address": NEW.lower()}, "EIP-55"),
+        ({"client_id": "7", "wallet_address": "0x" + "0" * 40}, "can not belong to a client"),
+        ({"client_id": "7", "wallet_address": NEW, "payout_extra_id": "1"}, "no memos"),
+        (
+            {"client_id": "7", "wallet_address": "rN7n7otQDd6FczFgLdlqtyMVrn3NnrHMn",
+             "payout_currency": "xrp", "payout_network": "xrp"},
+            "payout_extra_id is missing: xrp needs a memo",
+        ),
+        ({"client_id": "7", "wallet_address": NEW, "why": ""}, "why"),
+    ],
+)  # fmt: skip
+def test_a_change_that_cannot_be_right_says_so_and_changes_nothing(
+    pipeline: Pipeline, fields: dict[str, str], wrong: str
+) -> None:
+    pipeline.client("7")
+    before = pipeline.rows(CLIENT_ROW)
+    with pytest.raises(InvalidInput, match=wrong):
+        operate(pipeline, "clients address", **fields)
+    assert pipeline.rows(CLIENT_ROW) == before
+    assert pipeline.rows("SELECT 1 FROM address_changes") == []
+
+
+def test_a_client_abroad_is_asked_about_when_it_is_registered(pipeline: Pipeline) -> None:
+    fields = {
+        "client_id": "7",
+        "wallet_address": "bc1qclient0",
+        "payout_currency": "btc",
+        "payout_network": "btc",
+        "payout_strategy": "threshold",
+        "payout_threshold_usd": "50",
+    }
+    result = operate(pipeline, "clients add", **fields)
+    assert result["client"]["address_state"] == "unverified"
+    assert pipeline.delivered[-2:] == ["AddressCheckRequested", "AddressChecked"]
+    assert one(pipeline, CLIENT_ROW)["address_state"] == "verified"
+    assert operate(pipeline, "clients add", **fields)["changed"] is False
+
+
+def test_an_answer_about_an_older_address_is_not_used(pipeline: Pipeline) -> None:
+    pipeline.exchange.invalid_addresses = {"bc1qsecond"}
+    pipeline.client("7", wants="btc/btc", address="bc1qfirst0", address_state="unverified")
+    pipeline.reconcile()
+    (question,) = [each for each in pipeline.queue if each.queue == "swap-quote"
+                   and type(each.message).__name__ == "AddressCheckRequested"]  # fmt: skip
+    pipeline.queue.clear()
+    operate(pipeline, "clients address", client_id="7", wallet_address="bc1qsecond")
+    assert one(pipeline, CLIENT_ROW)["address_state"] == "refused"
+    pipeline.queue.append(question)
+    pipeline.run()
+    assert one(pipeline, CLIENT_ROW)["address_state"] == "refused"
+
+
+def test_what_a_client_has_is_shown_at_any_moment(pipeline: Pipeline) -> None:
+    pipeline.client("7")
+    pay_in(pipeline, "7", "0.05")
+    assert shown(pipeline, "received_wei", "fee_wei", "pending_wei") == [
+        50_000_000_000_000_000,
+        1_500_000_000_000_000,
+        48_500_000_000_000_000,
+    ]
+    pipeline.check()
+    assert shown(pipeline, "pending_wei", "in_batch_wei") == [0, 48_500_000_000_000_000]
+    pipeline.run()
+    assert shown(pipeline, "in_batch_wei", "available_microusdt") == [0, 96_030_000]
+    pipeline.pay_out()
+    assert shown(pipeline, "available_microusdt", "in_payout_microusdt") == [0, 96_030_000]
+    pipeline.run()
+    assert shown(pipeline, "in_payout_microusdt", "paid_microusdt") == [0, 96_030_000]
+    (payout,) = operate(pipeline, "clients show", client_id="7")["payouts"]
+    assert (payout["state"], payout["delivered"]) == ("completed", "96.030000")
+
+
+def shown(pipeline: Pipeline, *names: str) -> list[int]:
+    queue, pipeline.queue = pipeline.queue, []
+    found = operate(pipeline, "clients show", client_id="7")["account"]
+    pipeline.queue = queue
+    assert {name: int(value) for name, value in found.items()} == account(pipeline, "7")
+    return [int(found[name]) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("paused_at = now()", "client_paused"),
+        ("address_state = 'unverified'", "address_unverified"),
+        ("address_state = 'refused', address_reason = 'no'", "address_refused"),
+        ("address_matures_at = now() + interval '1 day'", "address_changed_lately"),
+    ],
+)
+def test_a_client_that_may_not_be_paid_now_waits_and_it_is_said_why(
+    pipeline: Pipeline, change: str, reason: str
+) -> None:
+    pipeline.client("7")
+    pipeline.client("8", strategy="instant", wants="eth/eth")
+    pay_in(pipeline, "7", "0.05")
+    convert(pipeline)
+    pipeline.rows(f"UPDATE clients SET {change} RETURNING 1")
+    if "paused" not in change:
+        pay_in(pipeline, "8", "0.05")
+    pay_out(pipeline)
+    assert pipeline.rows(PAYOUTS) == []
+    assert one(pipeline, "SELECT * FROM clients WHERE client_id = '7'")["payout_wait_reason"] == (
+        reason
+    )
+    pipeline.rows(
+        "UPDATE clients SET paused_at = NULL, address_state = 'verified', address_reason = NULL,"
+        " address_matures_at = now() - interval '1 hour' RETURNING 1"
+    )
+    pay_out(pipeline)
+    assert {row["state"] for row in pipeline.rows(PAYOUTS)} == {"completed"}
+
+
+def test_an_address_the_provider_refuses_is_never_paid_and_asked_for_once(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.exchange.invalid_addresses = {"bc1broken"}
+    pipeline.client("7", wants="btc/btc", address="bc1broken")
+    pay_in(pipeline, "7", "0.05")
+    convert(pipeline)
+    pay_out(pipeline)
+    payout = one(pipeline)
+    assert payout["state"] == "released"
+    assert payout["reason"].startswith("address_refused: ")
+    client = one(pipeline, "SELECT * FROM clients")
+    assert (client["address_state"], client["address_reason"]) == ("refused", "Invalid address")
+    pipeline.now += timedelta(hours=2)
+    pipeline.observe()
+    pay_out(pipeline)
+    assert len(pipeline.rows(PAYOUTS)) == 1
+    assert pipeline.rows("SELECT 1 FROM transfers WHERE context = 'threshold'") == []
+
+
+def test_an_unverified_client_is_asked_about_and_paid_when_the_answer_is_there(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.client("7", strategy="instant", wants="btc/btc", address="bc1q",
+                    address_state="unverified")  # fmt: skip
+    pay_in(pipeline, "7", "0.05")
+    assert states(pipeline) == ["waiting_instant"]
+    pipeline.observe()
+    assert one(pipeline, "SELECT * FROM clients")["address_state"] == "verified"
+    pay_out(pipeline)
+    assert states(pipeline) == ["paid"]
+    assert pipeline.delivered.count("AddressCheckRequested") == 1
