@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import boto3
@@ -11,8 +12,11 @@ from psycopg2.extras import RealDictCursor
 from local import nowpayments
 from local.aws.emulator import ACCOUNT, REGION
 from local.endpoints import Endpoints
+from local.ports import http_get
 
 COLD_START_SECONDS = 30.0
+EXCHANGE_SECONDS = 5.0
+EVENT_BUS = "microbatch-local-events"
 
 
 class Customer:
@@ -88,6 +92,35 @@ class Customer:
                 "ApproximateNumberOfMessagesDelayed",
             )
         )
+
+    def listen(self, name: str) -> None:
+        """From now on somebody else's queue of this name gets every event of ours."""
+        sqs, bus = self._client("sqs"), self._client("events")
+        url = sqs.create_queue(QueueName=name)["QueueUrl"]
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        pattern = json.dumps({"source": ["microbatch"]})
+        bus.put_rule(Name=name, EventBusName=EVENT_BUS, EventPattern=pattern)
+        targets = [{"Id": "1", "Arn": attributes["Attributes"]["QueueArn"]}]
+        bus.put_targets(Rule=name, EventBusName=EVENT_BUS, Targets=targets)
+
+    def heard(self, name: str) -> list[dict[str, Any]]:
+        """The events that have come to that queue since the last look."""
+        sqs, found = self._client("sqs"), []
+        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                found.append(json.loads(message["Body"])["detail"])
+        return found
+
+    def exchange_says(self, what: str) -> list[dict[str, Any]]:
+        """What the exchange's simulator has, `exchanges` or `payouts`. Raises RuntimeError."""
+        url = f"{self.endpoints.own_changenow_url}/_control/{what}"
+        status, body = http_get(url, EXCHANGE_SECONDS)
+        if status != 200:
+            raise RuntimeError(f"GET {url} answers {status}: {body}")
+        found: list[dict[str, Any]] = json.loads(body, parse_float=Decimal)[what]
+        return found
 
     def _client(self, service: str) -> Any:
         return boto3.client(

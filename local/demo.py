@@ -1,24 +1,27 @@
 """`make demo`: the main job, live, on real parts, and a verdict from the database and the chain."""
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from local import verdict
+from local import accounts, verdict
 from local.customer import Customer
-from local.day import CLIENTS, WALLETS, Delivery, afternoon, morning
+from local.day import CLIENTS, CONVERSIONS, PAYOUTS, Delivery, afternoon, morning
 from local.progress import step
+from local.report import FILE as REPORT
+from local.report import headline, report
 from local.stack import FAILURES, FOLDER, Stack
-from microbatch.money import ETH_DECIMALS, USDT_DECIMALS, text_from_units
+from microbatch.money import ETH_DECIMALS, text_from_units
 
 ARRIVAL_SECONDS = 60.0
 CONVERSION_SECONDS = 120.0
 POLL_SECONDS = 0.25
-REPORT = "report.json"
+OBSERVATIONS_MIN = 9
+LISTENER = "somebody-else"
+GIVEN_UP = {"released", "rerouted", "parked"}
 
 
 class DemoError(Exception):
@@ -31,44 +34,40 @@ class Demo:
     def __init__(self, customer: Customer) -> None:
         self.customer = customer
         self.deliveries: list[dict[str, Any]] = []
-        self.expected: dict[str, str] = {}
-        self.held: list[str] = []
+        self.expected = verdict.Expected({}, [], {}, CONVERSIONS + len(PAYOUTS), [])
         self.before = verdict.wallet_on_chain(customer)
+        customer.listen(LISTENER)
 
     def run(self) -> list[verdict.Finding]:
         """The whole day."""
-        _headline("Clients")
+        headline("Clients")
         self.register()
-        _headline("Morning: notifications over HTTP")
+        headline("Morning: notifications over HTTP")
         self.deliver(morning())
-        _headline("Threshold check")
+        headline("Threshold check")
         self.check_below()
-        _headline("Afternoon: more payments")
+        headline("Afternoon: more payments")
         self.deliver(afternoon())
-        _headline("Threshold check")
+        headline("Threshold check")
         self.check_and_convert()
-        for payment_id, state in self.expected.items():
-            self.expected[payment_id] = "converted" if state == "pending" else state
-        return verdict.judge(self.customer, self.before, self.expected, self.held)
+        headline("Payouts: at once this morning, and for whom the threshold is reached")
+        self.pay_out()
+        return [
+            *verdict.judge(self.customer, self.before, self.expected),
+            *accounts.judge(self.customer, self.expected),
+        ]
 
     def register(self) -> None:
-        """Clients, and the first observations of price and range."""
+        """Clients, the first observations of price and range, and whether an address is one."""
         for client in CLIENTS:
-            self.customer.operate(
-                "clients add",
-                wallet_address=WALLETS[client["client_id"]],
-                payout_currency="usdt",
-                payout_network="eth",
-                **client,
-            )
-            print(f"  {client['client_id']:<16} {client['payout_strategy']}")
+            self.customer.operate("clients add", **client)
+            wants = f"{client['payout_currency']} on {client['payout_network']}"
+            threshold = f"from {client['payout_threshold_usd']} USD on"
+            when = "at once" if client["payout_strategy"] == "instant" else threshold
+            print(f"  {client['client_id']:<16} wants {wants:<12} {when}")
         self.customer.invoke("reconciler")
-        with step("price, gas and the exchange's range seen"):
-            self._wait(
-                "observations",
-                ARRIVAL_SECONDS,
-                lambda: len(self.customer.rows("SELECT DISTINCT name FROM observations")) >= 9,
-            )
+        with step("price, gas, the exchange's range; addresses"):
+            self._wait("observations", ARRIVAL_SECONDS, self._all_known)
 
     def deliver(self, deliveries: list[Delivery]) -> None:
         """Send notifications and see what came of each."""
@@ -135,19 +134,64 @@ class Demo:
 
         self._wait("the batch to be distributed", CONVERSION_SECONDS, distributed)
 
+    def pay_out(self) -> None:
+        """Whoever has reached its threshold is paid; then everybody has been who should be."""
+        ready = self.customer.invoke("payout_scheduler")
+        print(
+            f"  {ready['clients']} at its threshold, {ready['payments']} waiting to be paid at once"
+        )
+        seen: list[str] = []
+
+        def completed() -> bool:
+            rows = self.customer.rows(
+                "SELECT o.client_id, o.kind, o.state, t.state AS transfer FROM payouts o"
+                " LEFT JOIN transfers t USING (unique_id) ORDER BY o.created_at"
+            )
+            for row in rows:
+                line = (
+                    f"  {row['client_id']:<6} {row['kind']:<9} payout {row['state']:<10}"
+                    f" transfer {row['transfer'] or '–'}"
+                )
+                if line not in seen:
+                    seen.append(line)
+                    print(line, flush=True)
+            if any(row["state"] in GIVEN_UP for row in rows):
+                raise DemoError(f"somebody was not paid: {rows}")
+            return [row["state"] for row in rows] == ["completed"] * len(PAYOUTS)
+
+        self._wait("everybody to be paid", CONVERSION_SECONDS, completed)
+        self._wait("the events of it", ARRIVAL_SECONDS, self._all_told)
+
+    def _all_known(self) -> bool:
+        (found,) = self.customer.rows(
+            "SELECT (SELECT count(DISTINCT name) FROM observations) AS observed,"
+            " (SELECT count(*) FROM clients WHERE address_state <> 'verified') AS unverified"
+        )
+        return (found["observed"] >= OBSERVATIONS_MIN, found["unverified"]) == (True, 0)
+
+    def _all_told(self) -> bool:
+        self.expected.told.extend(self.customer.heard(LISTENER))
+        completed = {one["id"] for one in self.expected.told if one["type"] == "payout.completed"}
+        return len(completed) >= len(PAYOUTS)
+
     def _note(self, delivery: Delivery) -> None:
         if delivery.outcome.startswith("held: "):
-            self.held.append(delivery.outcome.removeprefix("held: "))
-        elif delivery.outcome in ("pending", "waiting_instant"):
-            self.expected[delivery.payment_id] = delivery.outcome
+            self.expected.held.append(delivery.outcome.removeprefix("held: "))
+        elif delivery.is_credited:
+            self.expected.payments[delivery.payment_id] = delivery.outcome
+            received_wei = self.expected.received_wei
+            before_wei = received_wei.get(delivery.client_id, 0)
+            received_wei[delivery.client_id] = before_wei + delivery.received_wei
 
     def _all_stored(self) -> bool:
         (count,) = self.customer.rows(
             "SELECT (SELECT count(*) FROM payments) AS credited,"
             " (SELECT count(*) FROM held_payments) AS held"
         )
-        stored = (count["credited"], count["held"]) == (len(self.expected), len(self.held))
-        return stored and self.customer.depth("payments") == 0
+        expected = len(self.expected.payments), len(self.expected.held)
+        return (count["credited"], count["held"]) == expected and self.customer.depth(
+            "payments"
+        ) == 0
 
     def _wait(self, what: str, seconds: float, arrived: Callable[[], bool]) -> None:
         deadline = time.monotonic() + seconds
@@ -155,58 +199,6 @@ class Demo:
             if time.monotonic() > deadline:
                 raise DemoError(f"waited {seconds:.0f} s for {what}; see .local/logs")
             time.sleep(POLL_SECONDS)
-
-
-def report(demo: Demo, findings: list[verdict.Finding], folder: Path, seconds: float) -> bool:
-    """Print the table and the verdict, write report.json; whether everything adds up."""
-    payments = verdict.table(demo.customer)
-    _headline("Payments")
-    _print_table(payments)
-    _headline("Verdict, from the database and the chain")
-    for finding in findings:
-        mark = "ok " if finding.holds else "NOT"
-        found = finding.found if finding.holds else f"{finding.found}, expected {finding.expected}"
-        print(f"  {mark} {finding.what}: {found if len(found) < 80 else found[:77] + '…'}")
-    adds_up = all(finding.holds for finding in findings)
-    (folder / REPORT).write_text(
-        json.dumps(
-            {
-                "adds_up": adds_up,
-                "seconds": round(seconds, 1),
-                "findings": verdict.as_report(findings),
-                "payments": payments,
-                "notifications": demo.deliveries,
-                "endpoints": {"host_wallet": demo.customer.endpoints.host_wallet},
-            },
-            indent=2,
-        )
-        + "\n"
-    )
-    outcome = "everything adds up" if adds_up else "IT DOES NOT ADD UP"
-    print(f"\n  {outcome}; {folder.name}/report.json")
-    return adds_up
-
-
-def _print_table(payments: list[dict[str, Any]]) -> None:
-    print(
-        f"  {'payment':<11}{'received ETH':>14}{'fee ETH':>16}{'net ETH':>16}{'share USDT':>17}"
-        "  batch     transaction"
-    )
-    for row in payments:
-        eth = [
-            text_from_units(int(row[name]), ETH_DECIMALS)
-            for name in ("received_wei", "fee_wei", "net_wei")
-        ]
-        share = row["share_microusdt"]
-        usdt = text_from_units(int(share), USDT_DECIMALS) if share else row["state"]
-        print(
-            f"  {row['payment_id']:<11}{eth[0]:>14}{eth[1]:>16}{eth[2]:>16}{usdt:>17}"
-            f"  {(row['batch_id'] or '–')[:8]:<8}  {(row['tx_hash'] or '–')[:18]}"
-        )
-
-
-def _headline(text: str) -> None:
-    print(f"\n{text}", flush=True)
 
 
 def main() -> None:
@@ -221,7 +213,8 @@ def main() -> None:
         with Stack(folder) as stack:
             demo = Demo(Customer(stack.endpoints))
             findings = demo.run()
-            adds_up = report(demo, findings, folder, time.monotonic() - began)
+            seconds = time.monotonic() - began
+            adds_up = report(demo.customer, findings, demo.deliveries, folder, seconds)
         print(f"  {time.monotonic() - began:.0f} s in all; everything that was started is gone")
     except (DemoError, RuntimeError, *FAILURES) as failure:
         sys.exit(f"\nthe demo failed: {failure}")

@@ -1,15 +1,15 @@
 """The books against the chain: every figure is read back from where it really stands."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
+from local import onchain
 from local.contracts import deploy as contracts
 from local.contracts.rpc import Rpc
 from local.customer import Customer
 from microbatch.operations.invariants import ALL as INVARIANTS
-
-TRANSFER_TOPIC = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,17 @@ class WalletOnChain:
     nonce: int
     balance_wei: int
     usdt_units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the day's own script says must come out of it."""
+
+    payments: dict[str, str]  # payment id → state
+    held: list[str]  # the reasons of the held payments
+    received_wei: dict[str, int]  # by client
+    transactions: int  # of the wallet
+    told: list[dict[str, Any]]  # every event that somebody outside has heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,31 +57,28 @@ def wallet_on_chain(customer: Customer) -> WalletOnChain:
 
 
 def table(customer: Customer) -> list[dict[str, Any]]:
-    """Every credited payment with its amounts, share, batch and transaction."""
+    """Every credited payment with its amounts, share, state and the transaction for it."""
     return customer.rows(
         """
         SELECT p.payment_id, p.client_id, p.state, p.received_wei::text AS received_wei,
             p.fee_wei::text AS fee_wei, p.net_wei::text AS net_wei,
-            p.share_microusdt::text AS share_microusdt, p.batch_id::text AS batch_id, t.tx_hash
+            p.share_microusdt::text AS share_microusdt, p.batch_id::text AS batch_id,
+            p.payout_id::text AS payout_id, t.tx_hash
         FROM payments p
+        LEFT JOIN payouts o ON o.payout_id = p.payout_id AND o.context = 'instant'
         LEFT JOIN swaps s ON s.context = 'batch' AND s.owner_id = p.batch_id::text
-        LEFT JOIN transfers t ON t.swap_id = s.swap_id
+        LEFT JOIN transfers t ON t.unique_id = coalesce(s.swap_id, o.unique_id)
         ORDER BY p.payment_id
         """
     )
 
 
-def judge(
-    customer: Customer, before: WalletOnChain, expected: dict[str, str], held: list[str]
-) -> list[Finding]:
-    """Everything that must hold after one batch.
-
-    `expected`: payment id → state it must be in; `held`: the reasons of the held payments.
-    """
+def judge(customer: Customer, before: WalletOnChain, expected: Expected) -> list[Finding]:
+    """Everything that must hold at the end of the day, but for what clients were paid."""
     return [
-        *_payments(customer, expected, held),
+        *_payments(customer, expected),
         *_money(customer, before),
-        *_transaction(customer, before),
+        *_transactions(customer, before, expected.transactions),
         *_nothing_left(customer),
         Finding("invariants that do not hold", "none", _broken(customer) or "none"),
     ]
@@ -81,15 +89,14 @@ def as_report(findings: list[Finding]) -> list[dict[str, Any]]:
     return [{**asdict(finding), "holds": finding.holds} for finding in findings]
 
 
-def _payments(customer: Customer, expected: dict[str, str], held: list[str]) -> list[Finding]:
+def _payments(customer: Customer, expected: Expected) -> list[Finding]:
     rows = customer.rows("SELECT payment_id, state FROM payments ORDER BY payment_id")
     found = {row["payment_id"]: row["state"] for row in rows}
     reasons = customer.rows("SELECT reason FROM held_payments ORDER BY reason")
+    held, found_held = sorted(expected.held), [row["reason"] for row in reasons]
     return [
-        Finding("payments and their states", _text(expected), _text(found)),
-        Finding(
-            "held for a person", ", ".join(sorted(held)), ", ".join(r["reason"] for r in reasons)
-        ),
+        Finding("payments and their states", _text(expected.payments), _text(found)),
+        Finding("held for a person", ", ".join(held), ", ".join(found_held)),
     ]
 
 
@@ -100,43 +107,65 @@ def _money(customer: Customer, before: WalletOnChain) -> list[Finding]:
         " AS converted FROM payments"
     )
     (logged,) = customer.rows("SELECT sum(amount_units) AS units FROM token_receipts")
-    arrived = wallet_on_chain(customer).usdt_units - before.usdt_units
     (batch,) = customer.rows("SELECT sum(claimed_wei) AS claimed FROM batches")
+    (paid,) = customer.rows(
+        "SELECT coalesce(sum(amount_units), 0) AS units FROM payouts"
+        " WHERE from_currency = 'usdt' AND state = 'completed'"
+    )
+    rpc, usdt = Rpc(customer.endpoints.own_rpc_url), customer.endpoints.usdt_address
+    arrived = onchain.paid_in(rpc, usdt, customer.endpoints.host_wallet)
+    left = onchain.paid_out(rpc, usdt, customer.endpoints.host_wallet)
+    gained = wallet_on_chain(customer).usdt_units - before.usdt_units
     return [
         Finding("fees and net = received, in wei", _text(sums["received"]), _text(sums["split"])),
         Finding("batch = its payments, in wei", _text(batch["claimed"]), _text(sums["converted"])),
-        Finding("USDT logged = USDT in the wallet", _text(arrived), _text(logged["units"])),
+        Finding(
+            "USDT logged = USDT that reached the wallet", _text(arrived), _text(logged["units"])
+        ),
         Finding("Σ shares = USDT received on chain", _text(arrived), _text(sums["shares"])),
+        Finding("USDT that left the wallet = Σ payouts", _text(paid["units"]), _text(left)),
+        Finding("USDT still in the wallet", _text(arrived - left), _text(gained)),
     ]
 
 
-def _transaction(customer: Customer, before: WalletOnChain) -> list[Finding]:
-    rpc, after = Rpc(customer.endpoints.own_rpc_url), wallet_on_chain(customer)
+def _transactions(customer: Customer, before: WalletOnChain, count: int) -> list[Finding]:
+    ends, after = customer.endpoints, wallet_on_chain(customer)
+    rpc = Rpc(ends.own_rpc_url)
     transfers = customer.rows(
-        "SELECT tx_hash, to_address, amount_units, nonce, state FROM transfers ORDER BY nonce"
+        "SELECT context, tx_hash, token, to_address, amount_units, nonce, state FROM transfers"
+        " ORDER BY nonce"
     )
-    nonces = ", ".join(str(row["nonce"]) for row in transfers)
+    nonces = [row["nonce"] for row in transfers]
+    states = [row["state"] for row in transfers]
+    first = before.nonce
     findings = [
-        Finding("transactions of the wallet on chain", "1", str(after.nonce - before.nonce)),
-        Finding("the nonce it has (the wallet's next before)", str(before.nonce), nonces),
+        Finding("transactions of the wallet on chain", str(count), str(after.nonce - first)),
+        Finding(
+            "their nonces, from the next on", _list(range(first, first + count)), _list(nonces)
+        ),
+        Finding("their transfers", _list(["settled"] * count), _list(states)),
     ]
     outflow_wei = 0
     for row in transfers:
-        transaction = rpc.call("eth_getTransactionByHash", row["tx_hash"])
-        receipt = rpc.receipt(row["tx_hash"])
-        assert receipt is not None
-        gas_wei = int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16)
-        outflow_wei += int(transaction["value"], 16) + gas_wei
-        findings += [
-            Finding("the transaction succeeded", "0x1", receipt["status"]),
-            Finding("its receiver", row["to_address"].lower(), transaction["to"].lower()),
+        outflow_wei += _cost_wei(rpc, row["tx_hash"])
+        wanted = f"{row['amount_units']} {'wei' if row['token'] is None else 'micro-USDT'}"
+        findings.append(
             Finding(
-                "its value in wei", _text(row["amount_units"]), str(int(transaction["value"], 16))
-            ),
-            Finding("its transfer", "settled", row["state"]),
-        ]
+                f"transaction {row['nonce']}, {row['context']}",
+                f"{wanted} to {row['to_address'].lower()}",
+                onchain.moved(rpc, ends.usdt_address, ends.host_wallet, row["tx_hash"]),
+            )
+        )
     spent = str(before.balance_wei - after.balance_wei)
-    return [*findings, Finding("wallet spent = value + gas, in wei", str(outflow_wei), spent)]
+    return [*findings, Finding("wallet spent = Σ values + gas, in wei", str(outflow_wei), spent)]
+
+
+def _cost_wei(rpc: Rpc, tx_hash: str) -> int:
+    """What a transaction took from its sender: its value and its gas."""
+    transaction, receipt = rpc.call("eth_getTransactionByHash", tx_hash), rpc.receipt(tx_hash)
+    assert receipt is not None
+    gas_wei = int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16)
+    return int(transaction["value"], 16) + gas_wei
 
 
 def _nothing_left(customer: Customer) -> list[Finding]:
@@ -145,8 +174,10 @@ def _nothing_left(customer: Customer) -> list[Finding]:
     (pending,) = customer.rows(
         "SELECT count(*) AS payments FROM payments WHERE state IN ('pending', 'swapping')"
     )
+    (payouts,) = customer.rows("SELECT count(*) AS open FROM payouts WHERE state <> 'completed'")
     return [
         Finding("batches", "distributed", _text(batches["states"])),
+        Finding("payouts that are not completed", "0", str(payouts["open"])),
         Finding("pending or swapping payments", "0", str(pending["payments"])),
         Finding("dead letters", "none", _text({q: n for q, n in dead.items() if n}) or "none"),
     ]
@@ -154,6 +185,10 @@ def _nothing_left(customer: Customer) -> list[Finding]:
 
 def _broken(customer: Customer) -> str:
     return ", ".join(name for name, query in INVARIANTS.items() if customer.rows(query))
+
+
+def _list(values: Iterable[Any]) -> str:
+    return ", ".join(str(value) for value in values)
 
 
 def _text(value: Any) -> str:
