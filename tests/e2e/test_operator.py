@@ -75,12 +75,7 @@ def test_a_client_with_a_malformed_address_is_refused(world: World, address: str
 
 def test_a_client_that_is_there_is_not_changed_by_adding_it_again(world: World) -> None:
     clients, recorded = world.digests()["clients"], acts(world)
-    shop = {
-        **CLIENTS[0],
-        "wallet_address": WALLETS[SHOP],
-        "payout_currency": "usdt",
-        "payout_network": "eth",
-    }
+    shop = CLIENTS[0]
 
     assert world.operate("clients add", **shop)["changed"] is False
     with pytest.raises(RuntimeError, match="other particulars"):

@@ -1,12 +1,10 @@
 """What others see and use: the event bus, and the example of the documentation."""
 
-import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,30 +19,9 @@ DOCUMENT = Path(__file__).parents[2] / "docs/webhooks.md"
 
 @pytest.fixture
 def listener(world: World) -> str:
-    """A queue that a rule of somebody else's fills with our events; its URL."""
-    sqs, events = world._client("sqs"), world._client("events")
-    url: str = sqs.create_queue(QueueName="somebody-elses")["QueueUrl"]
-    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
-    events.put_rule(
-        Name="everything",
-        EventBusName="microbatch-local-events",
-        EventPattern=json.dumps({"source": ["microbatch"]}),
-    )
-    events.put_targets(
-        Rule="everything",
-        EventBusName="microbatch-local-events",
-        Targets=[{"Id": "1", "Arn": attributes["QueueArn"]}],
-    )
-    return url
-
-
-def heard(world: World, url: str) -> list[dict[str, Any]]:
-    sqs, found = world._client("sqs"), []
-    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        for message in messages:
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-            found.append(json.loads(message["Body"]))
-    return found
+    """The name of a queue of somebody else's that gets our events from now on."""
+    world.listen("somebody-elses")
+    return "somebody-elses"
 
 
 def test_a_conversion_is_told_on_the_bus(world: World, listener: str) -> None:
@@ -52,7 +29,7 @@ def test_a_conversion_is_told_on_the_bus(world: World, listener: str) -> None:
     batch_id = world.open_batch()
     world.until_batch_is("distributed", batch_id)
 
-    told = [event["detail"] for event in heard(world, listener)]
+    told = world.heard(listener)
     assert [event["type"] for event in told].count("payment.accumulated") == len(ids)
     completed = next(event for event in told if event["type"] == "batch.completed")
     assert completed["version"] == KINDS["batch.completed"].version

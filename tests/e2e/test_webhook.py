@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from local import nowpayments
-from local.day import CHANNEL, INSTANT, STRANGER
+from local.day import CHANNEL, STRANGER
 from tests.e2e.world import World
 
 pytestmark = pytest.mark.usefixtures("tidy")
 
 ACCEPTED = (200, '{"status": "accepted"}')
 Answer = tuple[int, str]
+UNPAID = "990816"
 
 # what the sender writes → why it is held
 ODD: dict[tuple[str, str], str] = {
@@ -92,6 +93,25 @@ def held(world: World, body: bytes) -> dict[str, Any]:
     return row
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _unpaid(world: World) -> None:
+    """A client whose address is none: its payments stay as they are, and move no money."""
+    world.operate(
+        "clients add",
+        client_id=UNPAID,
+        wallet_address="bc1q-is-no-address",
+        payout_currency="btc",
+        payout_network="btc",
+        payout_strategy="instant",
+    )
+    world.invoke("reconciler")
+    state = "SELECT address_state FROM clients WHERE client_id = %(id)s"
+    world.until(
+        "the address is refused",
+        lambda: world.one(state, id=UNPAID)["address_state"] == "refused",
+    )
+
+
 @pytest.fixture(scope="module")
 def odd(world: World) -> Sent:
     return send(world, {case: written(world.notification("0.004", CHANNEL), *case) for case in ODD})
@@ -106,7 +126,7 @@ def unreadable(world: World) -> Sent:
 @pytest.fixture(scope="module")
 def conflicts(world: World) -> Sent:
     """Each after its first sending, which was credited."""
-    first = {name: world.notification("0.0004", INSTANT) for name in CONFLICTS}
+    first = {name: world.notification("0.0004", UNPAID) for name in CONFLICTS}
     for fields in first.values():
         assert world.notify(fields) == ACCEPTED
     return send(world, {name: written(first[name], name, CONFLICTS[name]) for name in first})
@@ -151,12 +171,12 @@ def test_none_of_them_moves_any_money(odd: Sent, unreadable: Sent, conflicts: Se
 
 
 def test_a_paused_clients_payment_is_held_until_it_goes_on(world: World) -> None:
-    fields, later = (world.notification("0.0004", INSTANT) for _ in range(2))
-    assert world.operate("clients pause", client_id=INSTANT)["changed"] is True
+    fields, later = (world.notification("0.0004", UNPAID) for _ in range(2))
+    assert world.operate("clients pause", client_id=UNPAID)["changed"] is True
     try:
         sent = send(world, {"while paused": nowpayments.sorted_body(fields)})
     finally:
-        world.operate("clients resume", client_id=INSTANT)
+        world.operate("clients resume", client_id=UNPAID)
     assert world.notify(later) == ACCEPTED
     world.until_quiet()
 
@@ -168,7 +188,7 @@ def test_a_paused_clients_payment_is_held_until_it_goes_on(world: World) -> None
 
 
 def test_a_re_send_that_differs_only_in_its_time_is_no_conflict(world: World) -> None:
-    fields = world.notification("0.0004", INSTANT)
+    fields = world.notification("0.0004", UNPAID)
     assert world.notify(fields) == ACCEPTED
     world.until_quiet()
     books = world.digests()

@@ -31,6 +31,7 @@ BOOKS = (
     "transfers",
     "transfer_nonces",
     "transfer_attempts",
+    "payouts",
 )
 CONVERSION_SECONDS = 60.0
 POLL_SECONDS = 0.1
@@ -59,9 +60,9 @@ class World(Customer):
             next(_payment_ids), int(client_id), amount, invoice_usd, **rest
         )
 
-    def pay(self, *eth: str) -> list[str]:
+    def pay(self, *eth: str, client_id: str = SHOP) -> list[str]:
         """Ids of payments that have arrived in the books, pending."""
-        notifications = [self.notification(amount) for amount in eth]
+        notifications = [self.notification(amount, client_id) for amount in eth]
         for fields in notifications:
             assert self.notify(fields)[0] == 200
         ids = [str(fields["payment_id"]) for fields in notifications]
@@ -103,6 +104,20 @@ class World(Customer):
     def transfer_of(self, batch_id: str) -> dict[str, Any]:
         swap_id = self.swap_of(batch_id)["swap_id"]
         return self.one("SELECT * FROM transfers WHERE swap_id = %(id)s", id=swap_id)
+
+    # --- payouts --------------------------------------------------------------------------------
+
+    def payout_of(self, client_id: str) -> dict[str, Any]:
+        """The newest payout of a client; nothing when there is none."""
+        newest = "SELECT * FROM payouts WHERE client_id = %(id)s ORDER BY created_at DESC LIMIT 1"
+        return next(iter(self.rows(newest, id=client_id)), {})
+
+    def until_payout_is(self, state: str, client_id: str) -> dict[str, Any]:
+        """The newest payout of a client, once it is so and the last message about it is gone."""
+        arrived = f"the payout of {client_id} is {state}"
+        self.until(arrived, lambda: self.payout_of(client_id).get("state") == state)
+        self.until_quiet()
+        return self.payout_of(client_id)
 
     # --- books and queues -----------------------------------------------------------------------
 
