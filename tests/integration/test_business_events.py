@@ -10,6 +10,7 @@ from microbatch.messages import EventOccurred, Outgoing
 from microbatch.platform.database import Database
 from microbatch.vendors.changenow import ExchangeError
 from tests.fakes.pipeline import Pipeline
+from tests.integration.paying import until
 
 
 @pytest.fixture
@@ -57,10 +58,35 @@ def test_every_event_has_the_fields_of_the_table(pipeline: Pipeline) -> None:
     pipeline.exchange.amount_to = "9999"
     pipeline.check()
     pipeline.run()
-    assert set(names(pipeline)) == set(KINDS) - {"batch.completed"}
+    payouts = {name for name in KINDS if name.startswith(("payout.", "client."))}
+    assert set(names(pipeline)) == set(KINDS) - {"batch.completed"} - payouts
+    pay_clients(pipeline)
+    assert set(names(pipeline)) == set(KINDS) - {"batch.completed", "client.address_changed"}
     for event in pipeline.told:
         assert set(json.loads(event.detail)) == set(KINDS[event.name].fields)
         assert event.version == KINDS[event.name].version
+
+
+def pay_clients(pipeline: Pipeline) -> None:
+    """One is paid, one is too little, one's exchange ends, one's gives back too little."""
+    pipeline.exchange.amount_to = None
+    pipeline.client("8", strategy="instant", wants="eth/eth")
+    pipeline.client("9", strategy="instant", wants="btc/btc")
+    for eth in ("0.05", "0.0001"):
+        pipeline.payment("8", eth)
+        pipeline.run()
+    ended = f"{len(pipeline.exchange.asked) + 1:014x}"
+    pipeline.exchange.forced[ended] = {"status": "expired"}
+    pipeline.payment("9", "0.05")
+    pipeline.run()
+    failed = f"{len(pipeline.exchange.asked) + 1:014x}"
+    pipeline.exchange.only_after_deposit = True
+    pipeline.exchange.forced[failed] = {"status": "failed"}
+    pipeline.payment("9", "0.05")
+    until(pipeline, "paid")
+    pipeline.exchange.refund(failed, fee="0.03")
+    until(pipeline, "parked")
+    pipeline.run()
 
 
 def test_a_payment_told_twice_has_the_same_id(pipeline: Pipeline) -> None:

@@ -13,7 +13,7 @@ from microbatch.conversion.checking import check_threshold
 from microbatch.conversion.model import Open, Wait, WaitReason
 from microbatch.hostpay.signing import sign
 from microbatch.intake.service import accumulate
-from microbatch.messages import PaymentExecutionRequest
+from microbatch.messages import PaymentExecutionRequest, PaymentReceived
 from microbatch.operations.invariants import broken_invariants
 from microbatch.platform.database import Database, Transaction
 from tests.fakes.pipeline import Pipeline
@@ -62,13 +62,18 @@ def test_checks_at_once_open_one_batch_over_everything(
     assert broken_invariants(pipeline.database) == []
 
 
+def take(pipeline: Pipeline, message: PaymentReceived, tx: Transaction) -> None:
+    """As the accumulator does."""
+    accumulate(message, tx, pipeline.now, pipeline.intake_policy, pipeline.payout_policy)
+
+
 def test_a_payment_delivered_to_all_at_once_is_one_row(
     pipeline: Pipeline, together: Together
 ) -> None:
     message = pipeline.payment("7", "0.01")
     pipeline.queue.clear()
 
-    together(lambda _, tx: accumulate(message, tx, pipeline.now, pipeline.intake_policy))
+    together(lambda _, tx: take(pipeline, message, tx))
 
     (row,) = pipeline.rows("SELECT payment_id, state FROM payments")
     assert row == {"payment_id": message.payment_id, "state": "pending"}
@@ -82,9 +87,7 @@ def test_of_conflicting_copies_one_is_credited_and_the_others_are_held(
     pipeline.queue.clear()
     copies = [replace(message, received_amount=f"0.01{number}") for number in range(AT_ONCE)]
 
-    together(
-        lambda number, tx: accumulate(copies[number], tx, pipeline.now, pipeline.intake_policy)
-    )
+    together(lambda number, tx: take(pipeline, copies[number], tx))
 
     assert len(pipeline.rows("SELECT payment_id FROM payments")) == 1
     held = pipeline.rows("SELECT reason, count(*) AS n FROM held_payments GROUP BY reason")
@@ -97,7 +100,7 @@ def test_a_held_payment_delivered_to_all_at_once_is_held_once(
     message = pipeline.payment("nobody", "0.01")
     pipeline.queue.clear()
 
-    together(lambda _, tx: accumulate(message, tx, pipeline.now, pipeline.intake_policy))
+    together(lambda _, tx: take(pipeline, message, tx))
 
     held = pipeline.rows("SELECT reason FROM held_payments")
     assert held == [{"reason": "unknown_client"}]

@@ -53,6 +53,43 @@ def test_the_threshold_check_says_why_it_waits(doors: Doors, pipeline: Pipeline)
     assert pipeline.rows("SELECT * FROM payments") == payments
 
 
+def test_the_payout_scheduler_orders_what_is_due_once(doors: Doors, pipeline: Pipeline) -> None:
+    pipeline.payment("7", "0.05")
+    pipeline.client("8", strategy="instant", wants="btc/btc", address_state="unverified")
+    pipeline.payment("8", "0.05")
+    pipeline.run()
+    pipeline.check()
+    pipeline.run()
+    pipeline.rows("UPDATE clients SET address_state = 'verified' RETURNING 1")
+
+    first, second = doors.invoke("payout_scheduler"), doors.invoke("payout_scheduler")
+
+    assert (first, second) == ({"clients": 1, "payments": 1}, {"clients": 0, "payments": 0})
+    assert doors.counts() == {"hostpay-trigger": 1, "swap-quote": 1}
+    (order,) = doors.waiting("hostpay-trigger")
+    assert isinstance(order, messages.HostPayOrder)
+    assert (order.from_currency, order.from_amount) == ("usdt", 96.03)
+    states = pipeline.rows("SELECT state FROM payments ORDER BY payment_id")
+    assert [row["state"] for row in states] == ["in_payout", "in_payout"]
+
+
+def test_an_address_is_changed_with_all_that_is_sent_of_it(
+    doors: Doors, pipeline: Pipeline
+) -> None:
+    change = {"act": "clients address", "client_id": "7", "who": "me", "why": "she wrote"}
+
+    abroad = {"wallet_address": "bc1qclient0", "payout_currency": "btc", "payout_network": "btc"}
+    changed = doors.invoke("operations", change | abroad)
+    shown = doors.invoke("operations", {"act": "clients show", "client_id": "7"})
+
+    assert (changed["ok"], changed["result"]["changed"]) == (True, True)
+    assert doors.counts() == {"events": 1, "swap-quote": 1}
+    assert shown["result"]["client"]["address_state"] == "unverified"
+    json.dumps(shown)  # it is an answer to an invocation
+    told = pipeline.rows("SELECT announced_at IS NOT NULL AS told FROM address_changes")
+    assert told == [{"told": True}]
+
+
 def test_the_reconciler_asks_for_observations_once_a_period(
     doors: Doors, pipeline: Pipeline
 ) -> None:

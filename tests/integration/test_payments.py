@@ -9,7 +9,7 @@ from tests.fakes.pipeline import ETH, Pipeline
 
 
 def test_an_instant_clients_payment_waits_in_a_state_of_its_own(pipeline: Pipeline) -> None:
-    pipeline.client("instant_one", strategy="instant")
+    pipeline.client("instant_one", strategy="instant", address_state="unverified")
     pipeline.payment("instant_one", "0.5")
     pipeline.run()
     assert pipeline.rows("SELECT state FROM payments") == [{"state": "waiting_instant"}]

@@ -112,7 +112,7 @@ ALTER TABLE payments
     -- what an exchange kept when it refunded less USDT than it was paid
     ADD COLUMN payout_loss_microusdt numeric(38, 0) NOT NULL DEFAULT 0,
     ADD CONSTRAINT loss_within_share
-        CHECK (payout_loss_microusdt BETWEEN 0 AND coalesce(share_microusdt, 0)),
+        CHECK (payout_loss_microusdt BETWEEN 0 AND greatest(coalesce(share_microusdt, 0), 0)),
     ADD CONSTRAINT payout_while_paying
         CHECK ((state IN ('in_payout', 'paid')) = (payout_id IS NOT NULL));
 
