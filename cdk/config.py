@@ -80,8 +80,8 @@ class Settings:
     provider_minimum_margin_percent: int = 5
 
     address_hold_seconds: int = DAY_SECONDS  # nothing is paid to a client so long after a change
-    first_payout_max_usd: int = 0  # to an address that was never paid; 0: as any other
     payout_retry_seconds: int = 3600
+    first_payout_max_usd: int = 0  # to an address that was never paid; 0: as any other
 
     transfer_max_wei: int = 50 * WEI_PER_ETH
     transfer_max_microusdt: int = 100_000 * 10**6

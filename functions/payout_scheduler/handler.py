@@ -13,10 +13,9 @@ from microbatch.platform.observability import logger, metrics
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
     wiring.checked()
-    policy = wiring.payout_policy()
-    clients, payments = wiring.transact(ready, policy)
-    for client_id in clients:  # a transaction each: one client never holds up another
-        wiring.send(wiring.transact(open_threshold, client_id, policy))
-    for payment_id in payments:
-        wiring.send(wiring.transact(open_instant, payment_id, policy))
-    return {"clients": len(clients), "payments": len(payments)}
+    policy, left = wiring.payout_policy(), context.get_remaining_time_in_millis
+    clients, payments = wiring.transact(ready)
+    return {
+        "payments": wiring.one_by_one(open_instant, payments, left, policy),
+        "clients": wiring.one_by_one(open_threshold, clients, left, policy),
+    }

@@ -141,7 +141,7 @@ class Pipeline(Rules):
     def pay_out(self) -> list[str]:
         """One run of the payout scheduler; the clients that were at their threshold."""
         with self.database.transaction() as tx:
-            clients, payments = opening.ready(tx, self.now, self.payout_policy)
+            clients, payments = opening.ready(tx, self.now)
         for client_id in clients:
             with self.database.transaction() as tx:
                 sent = opening.open_threshold(tx, self.now, client_id, self.payout_policy)

@@ -118,6 +118,7 @@ class Doors:
         context = SimpleNamespace(
             function_name=LOCAL.prefix + name,
             memory_limit_in_mb=512,
+            get_remaining_time_in_millis=lambda: 30_000,
             invoked_function_arn=f"arn:aws:lambda:eu-central-1:123456789012:function:{name}",
             aws_request_id="00000000-0000-4000-8000-000000000000",
         )

@@ -58,7 +58,7 @@ ROWS: dict[str, dict[str, Any]] = {
         "kind": "exchange", "client_id": "7", "state": "claimed", "state_since": NOW,
         "created_at": NOW, "payments_count": 1, "from_currency": "usdt", "amount_units": 18,
         "value_usd": 18, "to_currency": "xmr", "to_network": "xmr", "to_address": "4x",
-        "to_extra_id": "",
+        "to_extra_id": "", "retry_seconds": 3600,
     },
     "exchanges": {
         "cn_api_id": "cn1", "swap_id": SWAP, "payin_address": PAYEE, "is_current": True,

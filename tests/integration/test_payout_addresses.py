@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from microbatch.errors import InvalidInput
+from microbatch.errors import InvalidInput, RetryLater
 from microbatch.operations.acts import perform
 from microbatch.operations.invariants import broken_invariants
 from microbatch.operations.requests import Surroundings
 from microbatch.platform.database import Database
+from microbatch.vendors.changenow import ExchangeError
 from microbatch.vendors.ethereum.signing import is_checksummed
 from tests.fakes.pipeline import Pipeline
 from tests.integration.paying import (
@@ -89,14 +90,50 @@ def test_a_change_of_address_is_recorded_told_and_holds_payouts_for_a_day(
     assert pipeline.chain.received_units(CLIENT) == 0
 
 
-def test_what_is_under_way_goes_where_it_was_going(pipeline: Pipeline) -> None:
+def test_what_is_signed_goes_where_it_was_going(pipeline: Pipeline) -> None:
     pipeline.client("7")
     pay_in(pipeline, "7", "0.05")
     convert(pipeline)
     pipeline.pay_out()
+    transferred(pipeline, "signed")
     operate(pipeline, "clients address", client_id="7", wallet_address=NEW)
     assert one(pipeline)["state"] == "completed"
     assert pipeline.chain.received_units(CLIENT) == 96_030_000
+
+
+@pytest.mark.parametrize("act", ["clients address", "clients pause"])
+@pytest.mark.parametrize("wants", ["usdt/eth", "btc/btc"])
+def test_what_is_not_signed_yet_is_given_back_and_waits(
+    pipeline: Pipeline, act: str, wants: str
+) -> None:
+    pipeline.client("7", wants=wants)
+    pay_in(pipeline, "7", "0.05")
+    convert(pipeline)
+    pipeline.pay_out()
+    if wants == "btc/btc":  # its minimum has to be known first
+        pipeline.run()
+        pipeline.pay_out()
+    transferred(pipeline, "approved" if wants == "usdt/eth" else "requested")
+    fields = {"wallet_address": NEW} if act == "clients address" else {}
+    if wants == "btc/btc" and fields:
+        fields = {"wallet_address": "bc1qnewnew"}
+    operate(pipeline, act, client_id="7", **fields)
+    for _ in range(4):
+        pipeline.now += timedelta(minutes=6)
+        pipeline.observe()
+    assert one(pipeline)["state"] == "released"
+    assert account(pipeline, "7")["available_microusdt"] == 96_030_000
+    assert pipeline.chain.received_units(CLIENT) == 0
+    assert pipeline.exchange.delivered == []
+
+
+def transferred(pipeline: Pipeline, state: str) -> None:
+    """Step by step until the payout's transfer is there."""
+    for _ in range(100):
+        if pipeline.rows(f"SELECT 1 FROM transfers WHERE context <> 'batch' AND state = '{state}'"):
+            return
+        pipeline.step(pipeline.queue.pop(0))
+    raise AssertionError(f"no transfer became {state}")
 
 
 def test_an_instant_client_is_not_paid_either_while_its_new_address_matures(
@@ -111,6 +148,41 @@ def test_an_instant_client_is_not_paid_either_while_its_new_address_matures(
     pipeline.observe()
     pay_out(pipeline)
     assert pipeline.chain.received_wei(NEW) == 48_500_000_000_000_000
+
+
+def test_an_address_that_was_refused_is_asked_about_again_when_it_is_given_again(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.exchange.invalid_addresses = {"bc1qclient0"}
+    pipeline.client("7", wants="btc/btc", address="bc1qclient0", address_state="unverified")
+    pipeline.observe()
+    assert one(pipeline, CLIENT_ROW)["address_state"] == "refused"
+    pipeline.exchange.invalid_addresses = set()
+    operate(pipeline, "clients address", client_id="7", wallet_address="bc1qclient0")
+    assert one(pipeline, CLIENT_ROW)["address_state"] == "verified"
+
+
+def test_a_provider_that_does_not_judge_an_address_has_not_refused_it(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(network: str, address: str) -> None:
+        raise ExchangeError("http_400", "")
+
+    monkeypatch.setattr(pipeline.exchange, "validate_address", refuses)
+    pipeline.client("7", wants="btc/btc", address="bc1qclient0", address_state="unverified")
+    pipeline.reconcile()
+    with pytest.raises(RetryLater, match="http_400 on validating"):
+        pipeline.run()
+    assert one(pipeline, CLIENT_ROW)["address_state"] == "unverified"
+
+
+def test_a_memo_stays_with_its_address(pipeline: Pipeline) -> None:
+    pipeline.client("7", wants="ton/ton", address="EQclient00", extra_id="4711")
+    same = {"client_id": "7", "wallet_address": "EQclient00"}
+    assert operate(pipeline, "clients address", **same)["changed"] is False
+    with pytest.raises(InvalidInput, match="payout_extra_id is missing"):
+        operate(pipeline, "clients address", client_id="7", wallet_address="EQother000")
+    assert one(pipeline, CLIENT_ROW)["payout_extra_id"] == "4711"
 
 
 def test_the_same_address_again_changes_nothing(pipeline: Pipeline) -> None:

@@ -16,7 +16,7 @@ from microbatch.payout.model import (
     Seen,
     amount_refusal,
     cap_units,
-    is_too_small,
+    goes_to_accumulation,
     unique_id_of,
     unknowns,
     worth_usd,
@@ -178,13 +178,15 @@ def test_a_usdt_is_a_dollar_and_eth_has_its_price() -> None:
         ("rejected: minimum_raised_to_0.03", True),
         ("quote_out_of_band: 1 for 2 usdt", True),
         ("gas_too_dear: 1 USD for 2 USD", True),
+        ("pair_is_inactive: ", True),
+        ("exchange_does_not_answer", True),
         ("rejected: exchange_expired", False),
         ("failed: mined_and_reverted", False),
         ("address_refused: below_minimum", False),
     ],
 )
 def test_too_small_alone_is_told_from_every_other_end(reason: str, small: bool) -> None:
-    assert is_too_small(reason) is small
+    assert goes_to_accumulation(reason) is small
 
 
 def test_every_payout_has_an_identity_of_its_own() -> None:

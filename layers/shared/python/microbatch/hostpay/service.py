@@ -89,7 +89,7 @@ def _take_direct_order(
     if problem:
         # Nothing is reserved: the reconciler orders it from the row.
         raise PermanentFailure(f"order for {order.unique_id} refused: {problem}")
-    store.insert(
+    is_first = store.insert(
         tx,
         **_paid_from(tx, payout.from_currency, policy.limits),
         unique_id=order.unique_id,
@@ -104,6 +104,8 @@ def _take_direct_order(
         reason=None,
         now=now,
     )
+    if not is_first:
+        return []
     store.approve(tx, order.unique_id, approved_at=now, now=now)
     return messages_due(tx, locked(tx, order.unique_id), now)
 
@@ -214,6 +216,9 @@ def _approve_waiting(
 def _refusal(tx: Transaction, transfer: Transfer, now: datetime, policy: Policy) -> str | None:
     if transfer.swap_id is None:
         return None
+    objection = payouts.objection(tx, transfer.unique_id, now)
+    if objection is not None:
+        return objection
     return swaps.refuses(tx, transfer.swap_id, now, policy.observation_max_age_seconds)
 
 
@@ -260,6 +265,14 @@ def withdraw(tx: Transaction, swap_id: str, reason: str, now: datetime) -> bool:
         return False
     move(tx, transfer, "rejected", now, reason)
     return True
+
+
+def end_of(tx: Transaction, unique_id: str) -> str | None:
+    """Why a transfer is over without having paid; None when it is not. Its row stays locked."""
+    transfer = store.lock(tx, unique_id)
+    if transfer is None or transfer.state not in ("rejected", "failed"):
+        return None
+    return f"{transfer.state}: {transfer.reason}"
 
 
 def settle(tx: Transaction, swap_id: str, now: datetime) -> None:

@@ -1,7 +1,7 @@
 """Bind a transfer to one nonce and commit its bytes before any of them leaves."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from microbatch.errors import ConfigurationError
@@ -21,8 +21,11 @@ from microbatch.hostpay.moves import freeze, locked, move, park
 from microbatch.hostpay.service import Policy
 from microbatch.market import service as market
 from microbatch.messages import Outgoing, PaymentExecutionRequest
+from microbatch.payout import service as payouts
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import count, logger
+
+MOST_PATIENCE = timedelta(days=1)
 
 
 class SignedTransaction(Protocol):
@@ -91,6 +94,9 @@ def sign(
         return messages_due(tx, transfer, now) if transfer.asked_at is None else []
     if transfer.state != "approved":
         return []
+    objection = payouts.objection(tx, transfer.unique_id, now)
+    if objection is not None:
+        return _give_up(tx, transfer, objection, now)
     ruling = readiness(transfer, policy.limits, now)
     if ruling.verdict is not Verdict.SIGN:
         return _follow(tx, transfer, ruling, now, policy)
@@ -210,9 +216,22 @@ def _follow(
         return looks_again(tx, transfer, now, policy.pace, at_once=first_look)
     if ruling.verdict is Verdict.PARK:
         return park(tx, transfer, ruling.reason, now)
+    if transfer.kind == "direct" and now - transfer.state_since > MOST_PATIENCE:
+        return _give_up(tx, transfer, "waited_too_long", now)  # another wallet may have money
     if ruling.verdict is Verdict.FREEZE:
         freeze(tx, transfer, ruling.reason)
     if ruling.reason != WINDOW_FULL:  # that one ends by itself, with the next block
         count("signing_waits")
     logger.warning("signing_waits", unique_id=transfer.unique_id, reason=ruling.reason)
     return looks_again(tx, transfer, now, policy.pace, at_once=False)
+
+
+def _give_up(tx: Transaction, transfer: Transfer, reason: str, now: datetime) -> list[Outgoing]:
+    """Nothing was signed, so nothing is owed to this order: its owner hears of it and goes on.
+
+    A swap notices by its exchange's end, a direct payout by the reconciler: whoever holds the key
+    may not write to them.
+    """
+    move(tx, transfer, "rejected", now, reason)
+    logger.warning("transfer_given_up", unique_id=transfer.unique_id, reason=reason)
+    return []

@@ -68,7 +68,7 @@ def take_range(message: RangeObserved, tx: Transaction, now: datetime) -> None:
     pair = Pair(
         message.from_currency, message.from_network, message.to_currency, message.to_network
     )
-    at = _seen_at(message.timestamp, now)
+    at = seen_at(message.timestamp, now)
     take_limits(tx, pair, message.minimum, message.maximum or NO_MAXIMUM, at)
     amount, estimated = Decimal(message.amount), message.estimated_amount
     store.insert(tx, pair.rate, Decimal(estimated) / amount if estimated else None, at)
@@ -88,7 +88,7 @@ def take_limits(tx: Transaction, pair: Pair, minimum: str, maximum: str, at: dat
         logger.error("limit_not_believed", pair=pair.name, maximum=maximum)
 
 
-def _seen_at(timestamp: int, now: datetime) -> datetime:
+def seen_at(timestamp: int, now: datetime) -> datetime:
     """When something was seen, by a clock that may run ahead of ours."""
     return min(now, datetime.fromtimestamp(timestamp, UTC))
 
@@ -98,7 +98,7 @@ def take_chain(message: ChainObserved, tx: Transaction, now: datetime, source: S
     if message.chain_id != source.chain_id:
         logger.error("wrong_chain", expected=source.chain_id, reported=message.chain_id)
         return
-    at = _seen_at(message.timestamp, now)
+    at = seen_at(message.timestamp, now)
     values = {
         HEAD_NUMBER: Decimal(message.head_number),
         BASE_FEE_WEI: Decimal(message.base_fee_wei),

@@ -24,6 +24,7 @@ ALTER TABLE clients
     ADD COLUMN payout_wait_reason text,
     ADD COLUMN payout_waits_since timestamptz,
     ADD COLUMN payout_not_before timestamptz,
+    ADD COLUMN payout_looked_at timestamptz,
     ADD CONSTRAINT reason_when_refused
         CHECK ((address_state = 'refused') <= (address_reason IS NOT NULL)),
     ADD CONSTRAINT since_when_waiting
@@ -69,6 +70,7 @@ CREATE TABLE payouts (
     delivered_hash  text,
     refunded_units  numeric(78, 0) CHECK (refunded_units BETWEEN 0 AND amount_units),
     reason          text,
+    retry_seconds   integer NOT NULL CHECK (retry_seconds >= 0), -- until what failed is tried again
     announced_state text, -- the last state that the outside world was told of
     CONSTRAINT eth_at_once_usdt_later CHECK ((context = 'instant') = (from_currency = 'eth')),
     CONSTRAINT one_payment_at_once CHECK (context <> 'instant' OR payments_count = 1),
@@ -109,6 +111,7 @@ CREATE TRIGGER payouts_pay_the_same BEFORE UPDATE ON payouts
 
 ALTER TABLE payments
     ADD COLUMN payout_id uuid REFERENCES payouts DEFERRABLE INITIALLY DEFERRED,
+    ADD COLUMN payout_not_before timestamptz,
     -- what an exchange kept when it refunded less USDT than it was paid
     ADD COLUMN payout_loss_microusdt numeric(38, 0) NOT NULL DEFAULT 0,
     ADD CONSTRAINT loss_within_share

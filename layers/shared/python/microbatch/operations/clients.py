@@ -16,7 +16,9 @@ STRATEGIES = ("instant", "threshold")
 ZERO_ADDRESS = "0x" + "0" * 40
 DESTINATION = ("wallet_address", "payout_currency", "payout_network", "payout_extra_id")
 # Networks on which an address is shared, and a memo or tag says whose money it is.
-MEMO_NETWORKS = frozenset({"xrp", "xlm", "eos", "atom", "hbar", "stx", "xem", "steem", "hive"})
+MEMO_NETWORKS = frozenset(
+    {"xrp", "xlm", "eos", "atom", "hbar", "stx", "xem", "steem", "hive", "ton"}
+)
 
 
 def add(
@@ -50,7 +52,7 @@ def set_address(
 ) -> tuple[dict[str, Any], list[Outgoing]]:
     """Send a client's money elsewhere from now on: nothing is paid until the change has matured.
 
-    What is under way already goes where it was going.
+    What is signed already goes where it was going; what is not is given back.
     """
     client_id = text_in(request, "client_id", CLIENT_ID)
     before = store.client(tx, client_id)
@@ -58,7 +60,7 @@ def set_address(
         raise InvalidInput(f"client {client_id} is not registered")
     wanted = _destination(request, surroundings, before)
     if all(before[name] == wanted[name] for name in DESTINATION):
-        return {"client": before, "changed": False}, []
+        return _same_address(request, tx, now, before)
     matures_at = now + timedelta(seconds=surroundings.address_hold_seconds)
     store.set_address(tx, client_id, wanted, matures_at)
     after = store.client(tx, client_id)
@@ -76,6 +78,20 @@ def set_address(
     )
     told = [address_changed(change, now), *_questions({**wanted, "client_id": client_id}, now)]
     return {"client": after, "changed": True, "matures_at": matures_at.isoformat()}, told
+
+
+def _same_address(
+    request: Request, tx: Transaction, now: datetime, before: dict[str, Any]
+) -> tuple[dict[str, Any], list[Outgoing]]:
+    """Nothing changes; but an address that was refused is asked about once more."""
+    if before["address_state"] != "refused":
+        return {"client": before, "changed": False}, []
+    client_id = before["client_id"]
+    store.ask_again(tx, client_id)
+    after = store.client(tx, client_id)
+    assert after is not None
+    record(request, tx, now, client_id, before, after)
+    return {"client": after, "changed": True}, _questions(after, now)
 
 
 def show(
@@ -106,10 +122,14 @@ def _destination(
         "payout_network": text_in(
             request, "payout_network", r"[a-z0-9]{1,32}", unless_said.get("payout_network")
         ),
-        "payout_extra_id": text_in(request, "payout_extra_id", r"[ -~]{0,128}", default=""),
         "address_state": "unverified",
     }
     network, address = fields["payout_network"], fields["wallet_address"]
+    stays = (network, address) == tuple(
+        unless_said.get(name) for name in ("payout_network", "wallet_address")
+    )
+    memo = unless_said["payout_extra_id"] if stays else ""
+    fields["payout_extra_id"] = text_in(request, "payout_extra_id", r"[ -~]{0,128}", memo)
     if network in MEMO_NETWORKS and not fields["payout_extra_id"].strip():
         raise InvalidInput(
             f"payout_extra_id is missing: {network} needs a memo or tag, ask the address's owner"

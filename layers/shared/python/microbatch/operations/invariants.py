@@ -23,7 +23,7 @@ SHARES_ARE_PROPORTIONAL = """
 """
 ARRIVED_IS_WHAT_THE_CHAIN_LOGGED = """
     SELECT swap_id FROM swaps s
-    WHERE state = 'finished'
+    WHERE state = 'finished' AND context = 'batch'
       AND received_units IS DISTINCT FROM
           (SELECT sum(amount_units) FROM token_receipts r WHERE r.swap_id = s.swap_id)
 """
@@ -104,8 +104,15 @@ PAYOUTS_AND_TRANSFERS_AGREE = """
        OR (t.kind = 'direct') <> (o.kind = 'direct')
        OR (o.kind = 'direct' AND t.to_address <> o.to_address)
        OR (o.state = 'completed' AND t.state <> 'settled')
+       OR (o.kind = 'direct' AND o.state <> 'completed' AND t.state = 'settled')
        OR (o.state IN ('released', 'rerouted') AND t.state NOT IN ('rejected', 'failed')
            AND o.refunded_units IS NULL)
+"""
+A_REFUND_OF_USDT_IS_WHAT_THE_CHAIN_LOGGED = """
+    SELECT swap_id FROM swaps s
+    WHERE state = 'refunded' AND from_currency = 'usdt'
+      AND refunded_units IS DISTINCT FROM
+          (SELECT sum(amount_units) FROM token_receipts r WHERE r.swap_id = s.swap_id)
 """
 A_COMPLETED_PAYOUT_WAS_TRANSFERRED = """
     SELECT payout_id FROM payouts o WHERE state IN ('paid', 'completed')

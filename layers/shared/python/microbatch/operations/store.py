@@ -15,7 +15,8 @@ def client(tx: Transaction, client_id: str) -> dict[str, Any] | None:
         " payout_strategy, payout_threshold_usd::text AS payout_threshold_usd, address_state,"
         " address_reason, address_matures_at::text AS address_matures_at, payout_wait_reason,"
         " payout_waits_since::text AS payout_waits_since,"
-        " paused_at IS NOT NULL AS paused FROM clients WHERE client_id = %(client_id)s FOR UPDATE",
+        " paused_at IS NOT NULL AS paused FROM clients WHERE client_id = %(client_id)s"
+        " FOR NO KEY UPDATE",
         client_id=client_id,
     )
 
@@ -51,6 +52,15 @@ def set_address(
         client_id=client_id,
         matures_at=matures_at,
         **fields,
+    )
+
+
+def ask_again(tx: Transaction, client_id: str) -> None:
+    """Forget that an address was refused."""
+    tx.execute(
+        "UPDATE clients SET address_state = 'unverified', address_reason = NULL, asked_at = NULL"
+        " WHERE client_id = %(client_id)s AND address_state = 'refused'",
+        client_id=client_id,
     )
 
 

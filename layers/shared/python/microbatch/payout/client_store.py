@@ -12,9 +12,9 @@ COLUMNS = """client_id, wallet_address, payout_currency, payout_network, payout_
 
 
 def read(tx: Transaction, client_id: str) -> Client:
-    """The client as it is now, not locked."""
+    """The client as it is, and stays until the transaction ends."""
     row = tx.one(
-        f"SELECT {COLUMNS} FROM clients WHERE client_id = %(client_id)s",  # noqa: S608
+        f"SELECT {COLUMNS} FROM clients WHERE client_id = %(client_id)s FOR SHARE",  # noqa: S608
         client_id=client_id,
     )
     assert row is not None
@@ -25,7 +25,7 @@ def lock(tx: Transaction, client_id: str) -> Client | None:
     """The client, for the one scheduler that looks at it now; None for every other."""
     row = tx.one(
         f"SELECT {COLUMNS} FROM clients WHERE client_id = %(client_id)s"  # noqa: S608
-        " FOR UPDATE SKIP LOCKED",
+        " FOR NO KEY UPDATE SKIP LOCKED",  # payments that come in meanwhile do not hinder
         client_id=client_id,
     )
     return Client(**row) if row else None
@@ -47,7 +47,7 @@ def at_their_threshold(tx: Transaction, now: datetime, limit: int) -> list[str]:
             AND (payout_not_before IS NULL OR payout_not_before <= %(now)s)
             AND NOT EXISTS (SELECT FROM payouts WHERE payouts.client_id = clients.client_id
                 AND context = 'threshold' AND payouts.state IN ('claimed', 'paid'))
-        ORDER BY client_id LIMIT %(limit)s
+        ORDER BY payout_looked_at NULLS FIRST, client_id LIMIT %(limit)s
         """,
         now=now,
         limit=limit,
@@ -85,6 +85,15 @@ def was_paid_at(tx: Transaction, client_id: str, address: str) -> bool:
         address=address,
     )
     return row is not None
+
+
+def note_look(tx: Transaction, client_id: str, now: datetime) -> None:
+    """The scheduler is looking at this client: the others come before it next time."""
+    tx.execute(
+        "UPDATE clients SET payout_looked_at = %(now)s WHERE client_id = %(client_id)s",
+        client_id=client_id,
+        now=now,
+    )
 
 
 def note_wait(tx: Transaction, client_id: str, reason: str, now: datetime) -> None:
@@ -144,7 +153,8 @@ def unverified(
     return tx.all(
         "UPDATE clients SET asked_at = %(now)s WHERE client_id IN (SELECT client_id FROM clients"
         " WHERE address_state = 'unverified' AND (asked_at IS NULL OR asked_at <= %(not_since)s)"
-        " ORDER BY client_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)"
+        " ORDER BY asked_at NULLS FIRST, client_id LIMIT %(limit)s"
+        " FOR NO KEY UPDATE SKIP LOCKED)"
         " RETURNING client_id, payout_network, wallet_address",
         now=now,
         not_since=not_since,

@@ -32,13 +32,15 @@ FROM = {"instant": "eth", "threshold": "usdt"}
 # What a transfer uses at most in the ordinary case: ETH 21000 always, USDT to a new holder.
 GAS = {"eth": 21_000, "usdt": 70_000}
 
-# Ends of an exchange that are about the size of the payment: together with others it can succeed.
-TOO_SMALL = (
+# Ends of an exchange that another try does not mend: the payment is accumulated instead.
+NOT_ALONE = (
     "below_minimum",
     "quote_out_of_band",
     "deposit_too_small",
     "minimum_raised",
     "gas_too_dear",
+    "pair_is_inactive",
+    "exchange_does_not_answer",
 )
 
 
@@ -52,7 +54,7 @@ class Policy:
     gas_cost_max_percent: int
     transfer_max_token_units: int
     first_payout_max_usd: int  # to an address that was never paid; 0: as any other
-    retry_seconds: int
+    retry_seconds: int  # before what was not made is tried again
     stale_after_seconds: int
 
 
@@ -117,6 +119,7 @@ class Payout:
     delivered: Decimal | None
     delivered_hash: str | None
     reason: str | None
+    retry_seconds: int
     announced_state: str | None
 
     @classmethod
@@ -128,6 +131,10 @@ class Payout:
     def amount(self) -> Decimal:
         """In coins of from_currency, exactly."""
         return coins(self.amount_units, DECIMALS[self.from_currency])
+
+    def retry_at(self, now: datetime) -> datetime:
+        """When its payments may be paid again, if it ends now without having paid them."""
+        return now + timedelta(seconds=self.retry_seconds)
 
     # --- what hostpay asks of whatever a transfer may be reserved for ---
 
@@ -217,11 +224,10 @@ def worth_usd(context: str, units: int, eth_usd: Decimal | None) -> Decimal | No
     return None if eth_usd is None else value_usd(Wei(units), eth_usd)
 
 
-def is_too_small(reason: str) -> bool:
-    """Whether an end says that the payment alone is not worth an exchange."""
-    return reason.removeprefix("rejected: ").startswith(TOO_SMALL)
+def goes_to_accumulation(reason: str) -> bool:
+    """Whether an end says that the payment alone will not get its exchange."""
+    return reason.removeprefix("rejected: ").startswith(NOT_ALONE)
 
 
-def retry_at(now: datetime, policy_seconds: int) -> datetime:
-    """When a payout that did not happen is tried again."""
-    return now + timedelta(seconds=policy_seconds)
+# Ends that are ours, or nobody's fault: the payment has not failed, it is tried again later.
+NOT_ITS_FAULT = ("rejected: exchange_expired", "rejected: client_", "rejected: waited_too_long")

@@ -66,6 +66,7 @@ def _give_back_instant(
         counts=counts,
         max_attempts=MAX_ATTEMPTS,
         reason=reason,
+        not_before=payout.retry_at(now),
         now=now,
     )
     if returned is not None and returned["state"] == "parked":

@@ -16,7 +16,6 @@ from microbatch.payout.model import (
     Seen,
     amount_refusal,
     cap_units,
-    retry_at,
     unique_id_of,
     unknowns,
     worth_usd,
@@ -31,11 +30,10 @@ CLIENTS_MAX = 1000
 PAYMENTS_MAX = 1000
 
 
-def ready(tx: Transaction, now: datetime, policy: Policy) -> tuple[list[str], list[str]]:
+def ready(tx: Transaction, now: datetime) -> tuple[list[str], list[str]]:
     """(clients at their threshold, payments that wait to be paid at once)."""
     clients = client_store.at_their_threshold(tx, now, CLIENTS_MAX)
-    before = retry_at(now, -policy.retry_seconds)
-    return clients, store.waiting_payments(tx, before, PAYMENTS_MAX)
+    return clients, store.waiting_payments(tx, now, PAYMENTS_MAX)
 
 
 def open_threshold(
@@ -48,6 +46,7 @@ def open_threshold(
     client = client_store.lock(tx, client_id)
     if client is None or client_store.has_payout_under_way(tx, client_id):
         return []
+    client_store.note_look(tx, client_id, now)
     kind, pair = client.kind("threshold"), client.pair("threshold")
     seen = _seen(tx, pair, now, policy)
     wait = client.standstill(now) or unknowns(kind, seen)
@@ -85,7 +84,7 @@ def _claim(
         if refusal is not None:
             savepoint.rollback()
             return None, refusal
-        payout = _insert(tx, payout_id, "threshold", client, payments, units, seen, now)
+        payout = _insert(tx, payout_id, "threshold", client, payments, units, seen, policy, now)
         return payout, None
 
 
@@ -97,17 +96,17 @@ def open_instant(tx: Transaction, now: datetime, payment_id: str, policy: Policy
     client = client_store.read(tx, client_id)
     if client.standstill(now) is not None:
         return []  # it waits; the scheduler comes back to it
+    kind, seen = client.kind("instant"), _seen(tx, client.pair("instant"), now, policy)
+    if seen.eth_usd is None:
+        return []  # without a price nobody can say whether it is worth its gas: it waits
     payout_id = str(uuid4())
     units = store.claim_waiting(tx, payout_id, payment_id, now)
     if units is None:
         return []
-    kind, seen = client.kind("instant"), _seen(tx, client.pair("instant"), now, policy)
-    payout = _insert(tx, payout_id, "instant", client, 1, units, seen, now)
+    payout = _insert(tx, payout_id, "instant", client, 1, units, seen, policy, now)
     refusal = amount_refusal("instant", kind, units, payout.value_usd, seen, policy)
     if refusal is not None:
         return reroute(tx, payout, refusal, now)
-    if payout.value_usd is None:
-        return reroute(tx, payout, "value_not_known", now)
     return start(tx, payout, now, policy)
 
 
@@ -119,6 +118,7 @@ def _insert(
     payments: int,
     units: int,
     seen: Seen,
+    policy: Policy,
     now: datetime,
 ) -> Payout:
     pair = client.pair(context)
@@ -136,6 +136,7 @@ def _insert(
         "to_network": pair.to_network,
         "to_address": client.wallet_address,
         "to_extra_id": client.payout_extra_id,
+        "retry_seconds": policy.retry_seconds,
     }
     store.insert(tx, fields, now)
     count("payouts_opened")

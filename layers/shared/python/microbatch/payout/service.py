@@ -1,7 +1,7 @@
 """The life of a payout: what its swap or its transfer tells it, in their own transactions."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from microbatch.errors import IllegalTransition
@@ -11,7 +11,13 @@ from microbatch.pace import Pace
 from microbatch.payout import client_store, opening, store
 from microbatch.payout.due import ask_about as ask_about  # noqa: PLC0414 - for operations
 from microbatch.payout.due import order
-from microbatch.payout.model import DECIMALS, Payout, Policy, is_too_small, retry_at
+from microbatch.payout.model import (
+    DECIMALS,
+    NOT_ITS_FAULT,
+    Payout,
+    Policy,
+    goes_to_accumulation,
+)
 from microbatch.payout.moves import give_back, locked, move, reroute
 from microbatch.payout.telling import address_changed as address_changed  # noqa: PLC0414
 from microbatch.payout.telling import events_due
@@ -19,7 +25,6 @@ from microbatch.platform.database import Transaction
 from microbatch.platform.observability import count, logger
 
 STALE_ROWS_MAX = 200
-RETRY_AFTER = timedelta(hours=1)  # of a threshold payout that an exchange did not make
 
 
 def open_instant(tx: Transaction, now: datetime, payment_id: str, policy: Policy) -> list[Outgoing]:
@@ -67,11 +72,12 @@ def release(
 ) -> list[Outgoing]:
     """Nothing was paid: the payments are given back, or accumulated when alone too small."""
     payout = locked(tx, payout_id)
-    if payout.context == "instant" and is_too_small(reason):
+    if payout.context == "instant" and goes_to_accumulation(reason):
         return reroute(tx, payout, reason, now)
+    counts = counts and not reason.startswith(NOT_ITS_FAULT)
     if payout.context == "threshold":
         client_store.note_wait(tx, payout.client_id, reason, now)
-        client_store.wait_until(tx, payout.client_id, now + RETRY_AFTER)
+        client_store.wait_until(tx, payout.client_id, payout.retry_at(now))
     return give_back(tx, payout, reason, now, counts=counts)
 
 
@@ -82,7 +88,7 @@ def refunded(tx: Transaction, payout_id: str, units: int, now: datetime) -> list
     if payout.context == "threshold":
         store.book_losses(tx, payout_id, units)
         client_store.note_wait(tx, payout.client_id, "refunded", now)
-        client_store.wait_until(tx, payout.client_id, now + RETRY_AFTER)
+        client_store.wait_until(tx, payout.client_id, payout.retry_at(now))
     else:
         store.book_wei_loss(tx, payout_id, units)
     return give_back(tx, payout, "refunded", now, counts=True)
@@ -96,13 +102,41 @@ def park(tx: Transaction, payout_id: str, reason: str, now: datetime) -> list[Ou
     return events_due(payout, now)
 
 
+def transfer_parked(tx: Transaction, unique_id: str, reason: str, now: datetime) -> None:
+    """A person has to look at the payout's transfer, and so at the payout.
+
+    The reconciler tells of it: not every function that parks may send events.
+    """
+    payout = store.lock_of(tx, unique_id)
+    if payout is not None and payout.state == "claimed":
+        park(tx, payout.payout_id, reason, now)
+
+
+def objection(tx: Transaction, unique_id: str, now: datetime) -> str | None:
+    """Why a payout that is not signed yet had better not be paid any more; or None."""
+    payout = store.lock_of(tx, unique_id)
+    if payout is None:
+        return None
+    client = client_store.read(tx, payout.client_id)
+    if (payout.to_address, payout.to_currency, payout.to_network, payout.to_extra_id) != (
+        client.wallet_address,
+        client.payout_currency,
+        client.payout_network,
+        client.payout_extra_id,
+    ):
+        return "client_address_changed"
+    wait = client.standstill(now)
+    return f"client_{wait.removeprefix('client_')}" if wait else None
+
+
 # --- what hostpay asks and tells of a direct transfer ---------------------------------------------
 
 
 def payable_direct(tx: Transaction, unique_id: str) -> Payout | None:
     """The payout, locked, if its direct transfer may be reserved."""
-    payout = store.lock_direct(tx, unique_id)
-    return payout if payout is not None and payout.state == "claimed" else None
+    payout = store.lock_of(tx, unique_id)
+    is_open = payout is not None and payout.kind == "direct" and payout.state == "claimed"
+    return payout if is_open else None
 
 
 def direct_paid(tx: Transaction, unique_id: str, tx_hash: str, now: datetime) -> list[Outgoing]:
@@ -115,14 +149,14 @@ def direct_paid(tx: Transaction, unique_id: str, tx_hash: str, now: datetime) ->
 def payment_ended(tx: Transaction, unique_id: str, reason: str, now: datetime) -> list[Outgoing]:
     """The direct transfer will not happen, or failed for good."""
     payout = _direct(tx, unique_id)
-    if payout.state != "claimed":
+    if payout.state not in ("claimed", "parked"):
         return events_due(payout, now)
     return release(tx, payout.payout_id, reason, now, counts=True)
 
 
 def _direct(tx: Transaction, unique_id: str) -> Payout:
-    payout = store.lock_direct(tx, unique_id)
-    if payout is None:
+    payout = store.lock_of(tx, unique_id)
+    if payout is None or payout.kind != "direct":
         raise IllegalTransition(f"transfer {unique_id} is of no direct payout")
     return payout
 
@@ -168,8 +202,8 @@ def due(tx: Transaction, now: datetime, pace: Pace) -> list[Outgoing]:
     for payout in store.direct_standing_still(tx, pace.standstill(now), STALE_ROWS_MAX):
         store.note_asked(tx, payout.payout_id, now)
         outgoing.append(order(payout, now))
-    not_since = retry_at(now, -pace.stale_after_seconds)
-    for client in client_store.unverified(tx, now, not_since, STALE_ROWS_MAX):
+    before = pace.stale_before(now)
+    for client in client_store.unverified(tx, now, before, STALE_ROWS_MAX):
         outgoing.append(ask_about(client, now))
     for payout in store.unannounced(tx, pace.stale_before(now), STALE_ROWS_MAX):
         outgoing += events_due(payout, now)

@@ -10,7 +10,8 @@ from microbatch.platform.database import Transaction
 
 COLUMNS = """payout_id::text AS payout_id, unique_id, context, kind, client_id, state, state_since,
     created_at, asked_at, payments_count, from_currency, amount_units, value_usd, to_currency,
-    to_network, to_address, to_extra_id, delivered, delivered_hash, reason, announced_state"""
+    to_network, to_address, to_extra_id, delivered, delivered_hash, reason, retry_seconds,
+    announced_state"""
 
 
 def claim_converted(
@@ -23,6 +24,8 @@ def claim_converted(
             SELECT payment_id, sum(share_microusdt - payout_loss_microusdt)
                 OVER (ORDER BY received_at, payment_id) AS up_to_here
             FROM payments WHERE client_id = %(client_id)s AND state = 'converted'
+                -- one that is too large alone does not stand in the way of the others
+                AND share_microusdt - payout_loss_microusdt <= %(most_units)s
         ), claimed AS (
             UPDATE payments SET state = 'in_payout', state_since = %(now)s,
                 payout_id = %(payout_id)s
@@ -46,6 +49,7 @@ def claim_waiting(tx: Transaction, payout_id: str, payment_id: str, now: datetim
     row = tx.one(
         "UPDATE payments SET state = 'in_payout', state_since = %(now)s, payout_id = %(payout_id)s"
         " WHERE payment_id = %(payment_id)s AND state = 'waiting_instant' AND convertible_wei > 0"
+        " AND (payout_not_before IS NULL OR payout_not_before <= %(now)s)"
         " RETURNING convertible_wei",
         payout_id=payout_id,
         payment_id=payment_id,
@@ -60,10 +64,11 @@ def insert(tx: Transaction, fields: dict[str, Any], now: datetime) -> None:
         """
         INSERT INTO payouts (payout_id, unique_id, context, kind, client_id, state, state_since,
             created_at, payments_count, from_currency, amount_units, value_usd, to_currency,
-            to_network, to_address, to_extra_id)
+            to_network, to_address, to_extra_id, retry_seconds)
         VALUES (%(payout_id)s, %(unique_id)s, %(context)s, %(kind)s, %(client_id)s, 'claimed',
             %(now)s, %(now)s, %(payments_count)s, %(from_currency)s, %(amount_units)s,
-            %(value_usd)s, %(to_currency)s, %(to_network)s, %(to_address)s, %(to_extra_id)s)
+            %(value_usd)s, %(to_currency)s, %(to_network)s, %(to_address)s, %(to_extra_id)s,
+            %(retry_seconds)s)
         """,
         **fields,
         now=now,
@@ -79,11 +84,10 @@ def lock(tx: Transaction, payout_id: str) -> Payout | None:
     return Payout.from_row(row) if row else None
 
 
-def lock_direct(tx: Transaction, unique_id: str) -> Payout | None:
-    """The payout whose direct transfer has this id, locked until the transaction ends."""
+def lock_of(tx: Transaction, unique_id: str) -> Payout | None:
+    """The payout whose swap or transfer has this id, locked until the transaction ends."""
     row = tx.one(
-        f"SELECT {COLUMNS} FROM payouts WHERE unique_id = %(unique_id)s"  # noqa: S608
-        " AND kind = 'direct' FOR UPDATE",
+        f"SELECT {COLUMNS} FROM payouts WHERE unique_id = %(unique_id)s FOR UPDATE",  # noqa: S608
         unique_id=unique_id,
     )
     return Payout.from_row(row) if row else None
@@ -163,13 +167,14 @@ def give_back_instant(
     counts: bool,
     max_attempts: int,
     reason: str,
+    not_before: datetime,
     now: datetime,
 ) -> dict[str, Any] | None:
     """An instant payout's payment waits again, or is pending; after five tries it is parked."""
     return tx.one(
         """
         UPDATE payments SET payout_id = NULL, state_since = %(now)s,
-            attempts = attempts + %(tries)s,
+            attempts = attempts + %(tries)s, payout_not_before = %(not_before)s,
             state = CASE WHEN attempts + %(tries)s >= %(max_attempts)s
                 AND %(state)s = 'waiting_instant' THEN 'parked' ELSE %(state)s END,
             park_reason = CASE WHEN attempts + %(tries)s >= %(max_attempts)s
@@ -182,6 +187,7 @@ def give_back_instant(
         tries=int(counts),
         max_attempts=max_attempts,
         reason=reason,
+        not_before=not_before,
         now=now,
     )
 
@@ -234,11 +240,12 @@ def note_asked(tx: Transaction, payout_id: str, now: datetime) -> None:
 
 
 def direct_standing_still(tx: Transaction, standstill: Standstill, limit: int) -> list[Payout]:
-    """Direct payouts whose transfer is not reserved yet, though their order is old."""
+    """Direct payouts whose order is old, and whose transfer is not reserved, or over unpaid."""
     rows = tx.all(
         f"SELECT {COLUMNS} FROM payouts WHERE state = 'claimed'"  # noqa: S608
         f" AND kind = 'direct' AND {Standstill.SQL}"
-        " AND NOT EXISTS (SELECT FROM transfers WHERE transfers.unique_id = payouts.unique_id)"
+        " AND NOT EXISTS (SELECT FROM transfers WHERE transfers.unique_id = payouts.unique_id"
+        "   AND transfers.state NOT IN ('rejected', 'failed'))"
         " LIMIT %(limit)s FOR UPDATE SKIP LOCKED",
         limit=limit,
         **standstill.parameters,
@@ -279,15 +286,16 @@ def client_of_waiting(tx: Transaction, payment_id: str) -> str | None:
     return row["client_id"] if row else None
 
 
-def waiting_payments(tx: Transaction, retried_before: datetime, limit: int) -> list[str]:
-    """Payments that wait to be paid at once; one that failed before waits a while."""
+def waiting_payments(tx: Transaction, now: datetime, limit: int) -> list[str]:
+    """Payments that may be paid at once now; one that failed before waits a while."""
     rows = tx.all(
         "SELECT payment_id FROM payments JOIN clients USING (client_id)"
         " WHERE state = 'waiting_instant' AND clients.address_state = 'verified'"
         " AND clients.paused_at IS NULL"
-        " AND (attempts = 0 OR payments.state_since <= %(retried_before)s)"
+        " AND (address_matures_at IS NULL OR address_matures_at <= %(now)s)"
+        " AND (payments.payout_not_before IS NULL OR payments.payout_not_before <= %(now)s)"
         " ORDER BY payments.state_since LIMIT %(limit)s",
-        retried_before=retried_before,
+        now=now,
         limit=limit,
     )
     return [row["payment_id"] for row in rows]

@@ -52,9 +52,30 @@ def book(
 
     Without the provider's own word on the amount, what it had quoted is the measure.
     """
-    logs = json.loads(message.logs)
     decimals = DECIMALS[swap.to_currency, swap.to_network]
-    named = swap.provider_amount_to
+    units, problem = use_logs(tx, swap, message, swap.provider_amount_to, decimals, now)
+    if problem:
+        return units, problem
+    if swap.provider_amount_to is not None:
+        if disagrees(units, decimals, swap.provider_amount_to):
+            return units, "arrived_differs_from_provider"
+    elif swap.expected_to_amount is not None and disagrees(
+        units, decimals, swap.expected_to_amount, band_percent
+    ):
+        return units, "arrived_differs_from_quote"
+    return units, None
+
+
+def use_logs(
+    tx: Transaction,
+    swap: Swap,
+    message: TransferLogsFound,
+    named: Decimal | None,
+    decimals: int,
+    now: datetime,
+) -> tuple[int, str | None]:
+    """(units that the logs come to, why they are not simply ours or None); each is used once."""
+    logs = json.loads(message.logs)
     exact = [log for log in logs if coins(int(log["amount_units"]), decimals) == named]
     if len(exact) == 1:
         logs = exact  # one payout may serve several of our swaps
@@ -74,15 +95,7 @@ def book(
         )
         if not fresh:
             return 0, "receipt_used_before"
-    units = store.received_units(tx, swap.swap_id)
-    if swap.provider_amount_to is not None:
-        if disagrees(units, decimals, swap.provider_amount_to):
-            return units, "arrived_differs_from_provider"
-    elif swap.expected_to_amount is not None and disagrees(
-        units, decimals, swap.expected_to_amount, band_percent
-    ):
-        return units, "arrived_differs_from_quote"
-    return units, None
+    return store.received_units(tx, swap.swap_id), None
 
 
 def refund_problem(

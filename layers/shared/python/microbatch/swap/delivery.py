@@ -1,6 +1,5 @@
 """What becomes of a payout's swap: its quote, the word that it has delivered, what came back."""
 
-import json
 from datetime import datetime
 from decimal import Decimal
 
@@ -17,7 +16,7 @@ from microbatch.platform.database import Transaction
 from microbatch.platform.observability import logger
 from microbatch.swap import arrival, store
 from microbatch.swap.due import asks_again, messages_due
-from microbatch.swap.model import Swap, quote_refusal
+from microbatch.swap.model import DECIMALS, Swap, quote_refusal
 from microbatch.swap.moves import end, locked, move, owner_of, park
 from microbatch.swap.service import Policy
 
@@ -34,7 +33,8 @@ def take_quote(
     if swap.state != "requested" or not swap.is_payout:
         return []
     maximum = message.maximum or market.NO_MAXIMUM
-    market.take_limits(tx, swap.pair, message.minimum, maximum, now)
+    seen_at = market.seen_at(message.timestamp, now)
+    market.take_limits(tx, swap.pair, message.minimum, maximum, seen_at)
     if message.address_problem:
         payouts.refuse_address(tx, swap.owner_id, message.address_problem, now)
         return end(tx, swap, "failed", f"address_refused: {message.address_problem}", now)
@@ -60,7 +60,7 @@ def take_status(
         tx,
         swap.swap_id,
         status=message.status,
-        amount_to=Decimal(message.amount_to) if message.amount_to else None,
+        amount_to=_positive(message.amount_to, swap),
         payout_hash=delivered_hash,
         refund_hash=refund_hash,
         refund_amount=Decimal(message.refund_amount) if message.refund_amount else None,
@@ -72,6 +72,14 @@ def take_status(
     if refund_hash:
         return messages_due(swap, now, policy.token)
     return asks_again(tx, swap, now, policy)
+
+
+def _positive(amount: str, swap: Swap) -> Decimal | None:
+    """What the exchange names, if it can be: it has paid out, whatever it says of how much."""
+    if amount and Decimal(amount) <= 0:
+        logger.error("amount_not_believed", swap_id=swap.swap_id, amount=amount)
+        return None
+    return Decimal(amount) if amount else None
 
 
 def _delivered(
@@ -104,7 +112,11 @@ def take_refund_logs(
     if not arrival.has_transfers(message):
         logger.error("refund_without_transfer", swap_id=swap.swap_id, tx_hash=message.tx_hash)
         return asks_again(tx, swap, now, policy, of_exchange=True)
-    units = sum(int(log["amount_units"]) for log in json.loads(message.logs))
+    decimals = DECIMALS[swap.from_currency, swap.from_network]
+    named = swap.provider_refund_amount
+    units, problem = arrival.use_logs(tx, swap, message, named, decimals, now)
+    if problem:
+        return park(tx, swap, problem, now)
     return take_back(tx, swap, message.tx_hash, units, now, policy)
 
 
@@ -117,5 +129,7 @@ def take_back(
         return park(tx, swap, problem, now)
     move(tx, swap, "refunded", now, refunded_units=units)
     logger.warning("swap_refunded", swap_id=swap.swap_id, came_back_units=units)
+    if swap.is_payout:
+        hostpay.settle(tx, swap.swap_id, now)
     told: list[Outgoing] = owner_of(swap).refunded(tx, swap.owner_id, units, now)
     return told

@@ -129,6 +129,7 @@ class Swap:
 
 
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+DOLLARS = frozenset({"usdt", "usdc"})
 DISAGREEMENT_PERCENT_MAX = Decimal(1)
 
 
@@ -153,15 +154,14 @@ def accepts(swap: Swap, offer: Any, band_percent: Decimal) -> str | None:
         return "payout_address_differs"
     if Decimal(offer.from_amount) != swap.from_amount:
         return "from_amount_differs"
-    if not offer.to_amount:
-        return "quote_missing"
     fair = swap.quoted_to_amount if swap.is_payout else swap.value_usd
-    if fair is not None and not _within_band(Decimal(offer.to_amount), fair, band_percent):
+    if fair is None and swap.to_currency in DOLLARS:
+        fair = swap.value_usd
+    if fair is None or not offer.to_amount:
+        return "quote_missing"
+    if not _within_band(Decimal(offer.to_amount), fair, band_percent):
         return "quote_out_of_band"
     return None
-
-
-DOLLARS = frozenset({"usdt", "usdc"})
 
 
 def quote_refusal(

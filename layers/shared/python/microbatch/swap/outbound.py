@@ -61,7 +61,7 @@ def quote(message: QuoteRequested, exchange: ChangeNow, now: datetime) -> list[O
     try:
         limits = exchange.range(pair)
     except ExchangeError as error:
-        return [Outgoing(RESULTS, _refusal(message.swap_id, error, timestamp))]
+        return [Outgoing(RESULTS, _refused(message.swap_id, error, timestamp))]
     observed = QuoteObserved(
         timestamp=timestamp,
         swap_id=message.swap_id,
@@ -93,11 +93,14 @@ def check_address(
 
 
 def _address_problem(exchange: ChangeNow, network: str, address: str) -> str:
-    """Why the provider would not pay there; "" when it would."""
+    """Why the provider would not pay there; "" when it would.
+
+    A refusal to answer is no verdict on the address. Raises RetryLater.
+    """
     try:
         verdict = exchange.validate_address(network, address)
     except ExchangeError as error:
-        return cut(f"{error.code}: {error.detail}", PROBLEM_MAX_BYTES)
+        raise RetryLater(f"ChangeNow: {error.code} on validating an address") from error
     return "" if verdict.valid else cut(verdict.message or "not valid", PROBLEM_MAX_BYTES)
 
 
@@ -139,7 +142,10 @@ def _create(
             payout_extra_id=message.payout_extra_id,
         )
     except ExchangeError as error:
-        return _refusal(message.swap_id, error, timestamp)
+        if error.code == PAIR_INACTIVE:
+            # Not about this swap: its owner waits, as it does while the provider is unwell.
+            raise RetryLater(f"ChangeNow: {error.code}") from error
+        return _refused(message.swap_id, error, timestamp)
     return ExchangeCreated(
         timestamp=timestamp,
         swap_id=message.swap_id,
@@ -157,10 +163,7 @@ def _create(
     )
 
 
-def _refusal(swap_id: str, error: ExchangeError, timestamp: int) -> ExchangeRefused:
-    if error.code == PAIR_INACTIVE:
-        # Not about this swap: its owner waits, as it does while the provider is unwell.
-        raise RetryLater(f"ChangeNow: {error.code}") from error
+def _refused(swap_id: str, error: ExchangeError, timestamp: int) -> ExchangeRefused:
     return ExchangeRefused(
         timestamp=timestamp,
         swap_id=swap_id,

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from microbatch.hostpay import service as hostpay
 from microbatch.market import service as market
 from microbatch.messages import (
     AddressChecked,
@@ -85,7 +86,8 @@ def _refused(
     if swap.state not in ("requested", "quoted"):
         logger.info("refusal_ignored", swap_id=swap.swap_id, state=swap.state)
         return []
-    market.take_limits(tx, swap.pair, message.minimum, message.maximum, now)
+    seen_at = market.seen_at(message.timestamp, now)
+    market.take_limits(tx, swap.pair, message.minimum, message.maximum, seen_at)
     return end(tx, swap, "failed", f"{message.error}: {message.detail}", now)
 
 
@@ -94,14 +96,20 @@ def _host_payment_ended(
 ) -> list[Outgoing]:
     del policy
     if not message.cn_api_id:  # no exchange, so no swap: a direct payment
-        told: list[Outgoing] = payouts.payment_ended(
-            tx, message.unique_id, f"{message.outcome}: {message.detail}", now
-        )
-        return told
+        return _direct_payment_ended(tx, message.unique_id, now)
     swap = locked(tx, message.swap_id)
     if swap.state != "created" or swap.cn_api_id != message.cn_api_id:
         return []
     return end(tx, swap, "failed", f"{message.outcome}: {message.detail}", now)
+
+
+def _direct_payment_ended(tx: Transaction, unique_id: str, now: datetime) -> list[Outgoing]:
+    """The message is a hint: only a transfer that is over, by its own row, gives money back."""
+    reason = hostpay.end_of(tx, unique_id)
+    if reason is None:
+        logger.error("direct_payment_is_not_over", unique_id=unique_id)
+        return []
+    return payouts.payment_ended(tx, unique_id, reason, now)
 
 
 def _status(

@@ -1,7 +1,7 @@
 """What other rooms ask of a swap: request it, pay it, hand its result over, keep it moving."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from microbatch.market import service as market
@@ -92,8 +92,17 @@ def due(tx: Transaction, now: datetime, policy: Policy) -> list[Outgoing]:
     for swap in store.standing_still(
         tx, ("requested", "quoted", "created", "paid"), policy.pace.standstill(now), STALE_ROWS_MAX
     ):
-        outgoing += asks_again(tx, swap, now, policy)
+        if swap.is_payout and _is_given_up(swap, now, policy):
+            outgoing += moves.end(tx, swap, "failed", "exchange_does_not_answer", now)
+        else:
+            outgoing += asks_again(tx, swap, now, policy)
     return outgoing
+
+
+def _is_given_up(swap: Swap, now: datetime, policy: Policy) -> bool:
+    """A client's money does not wait for ever on a pair that is not exchanged any more."""
+    waited = now - swap.state_since > timedelta(seconds=policy.pace.slow_poll_after_seconds)
+    return waited and swap.state in ("requested", "quoted")
 
 
 def result_of(

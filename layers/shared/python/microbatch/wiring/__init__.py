@@ -21,7 +21,16 @@ from microbatch.wiring.policies import (
     reconciler_policies,
     swap_policy,
 )
-from microbatch.wiring.steps import ask, health_probes, http_answer, send, step, transact, webhook
+from microbatch.wiring.steps import (
+    ask,
+    health_probes,
+    http_answer,
+    one_by_one,
+    send,
+    step,
+    transact,
+    webhook,
+)
 
 __all__ = [
     "MIGRATIONS",
@@ -38,6 +47,7 @@ __all__ = [
     "intake_policy",
     "node",
     "observation_source",
+    "one_by_one",
     "operator_surroundings",
     "payout_policy",
     "processor",

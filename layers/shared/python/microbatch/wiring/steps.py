@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +75,33 @@ def transact(act: Callable[..., Any], *arguments: Any) -> Any:
         row = tx.one("SELECT now() AS now")
         assert row is not None
         return act(tx, row["now"], *arguments)
+
+
+def one_by_one(
+    act: Callable[..., list[Outgoing]],
+    items: Sequence[str],
+    milliseconds_left: Callable[[], int],
+    *arguments: Any,
+) -> int:
+    """Call `act` for each in a transaction of its own; for how many it was done.
+
+    One that fails holds up none of the others. What the first half of the time does not suffice
+    for comes with the next run.
+    """
+    from microbatch.platform.observability import count, logger  # noqa: PLC0415
+
+    done, stop_at = 0, milliseconds_left() // 2
+    for item in items:
+        if milliseconds_left() < stop_at:
+            logger.warning("schedule_cut_short", done=done, left=len(items) - done)
+            break
+        try:
+            send(transact(act, item, *arguments))
+            done += 1
+        except Exception:
+            count("schedule_item_failed")
+            logger.exception("schedule_item_failed", item=item)
+    return done
 
 
 def step(record: "SQSRecord", act: Callable[..., list[Outgoing]], *arguments: Any) -> None:
