@@ -6,7 +6,6 @@ from microbatch.errors import IllegalTransition, PermanentFailure
 from microbatch.hostpay import store, wallet_store
 from microbatch.hostpay.model import Transfer
 from microbatch.messages import Outgoing
-from microbatch.payout import service as payouts
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import count, logger
 
@@ -37,6 +36,8 @@ def move(
 def park(tx: Transaction, transfer: Transfer, reason: str, now: datetime) -> list[Outgoing]:
     """A person has to look at this transfer."""
     move(tx, transfer, "parked", now, reason)
+    from microbatch.payout import service as payouts  # noqa: PLC0415 - whose own imports need us
+
     if transfer.context != "batch":
         payouts.transfer_parked(tx, transfer.unique_id, reason, now)
     count("transfer_parked")
