@@ -3,6 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
+from microbatch.errors import RetryLater
+from microbatch.operations.acts import perform
+from microbatch.operations.requests import Surroundings
+from microbatch.vendors.changenow import ExchangeError
+from microbatch.vendors.ethereum.signing import is_checksummed
 from tests.fakes.pipeline import Pipeline
 
 CLIENT = "0x" + "99" * 20
@@ -56,3 +61,36 @@ def states(pipeline: Pipeline) -> list[str]:
 
 def told(pipeline: Pipeline) -> list[str]:
     return [each.name for each in pipeline.told]
+
+
+def live(pipeline: Pipeline, hours: float, step_minutes: int = 6) -> None:
+    """Time passes; whoever is unwell is asked again by the reconciler."""
+    end = pipeline.now + timedelta(hours=hours)
+    while pipeline.now < end:
+        pipeline.now += timedelta(minutes=step_minutes)
+        pipeline.reconcile()
+        pipeline.pay_out()
+        for _ in range(200):
+            if not pipeline.queue:
+                break
+            try:
+                pipeline.step(pipeline.queue.pop(0))
+            except (RetryLater, ExchangeError):
+                continue
+
+
+def operate(pipeline: Pipeline, act: str, **fields: Any) -> dict[str, Any]:
+    """An operator's act, and what it sends."""
+    surroundings = Surroundings(
+        is_checksummed=is_checksummed,
+        never_paid=frozenset({pipeline.wallet}),
+        fee_per_gas_ceiling_wei=1,
+        address_hold_seconds=86_400,
+        depths=dict,
+    )
+    request = {"act": act, "who": "me", "why": "she wrote", **fields}
+    with pipeline.database.transaction() as tx:
+        result, outgoing = perform(request, tx, pipeline.now, surroundings)
+    pipeline.send(outgoing)
+    pipeline.run()
+    return result

@@ -6,13 +6,9 @@ from typing import Any
 
 import pytest
 
-from microbatch.errors import InvalidInput, RetryLater
-from microbatch.operations.acts import perform
+from microbatch.errors import InvalidInput
 from microbatch.operations.invariants import broken_invariants
-from microbatch.operations.requests import Surroundings
 from microbatch.platform.database import Database
-from microbatch.vendors.changenow import ExchangeError
-from microbatch.vendors.ethereum.signing import is_checksummed
 from tests.fakes.pipeline import Pipeline
 from tests.integration.paying import (
     CLIENT,
@@ -20,6 +16,7 @@ from tests.integration.paying import (
     account,
     convert,
     one,
+    operate,
     pay_in,
     pay_out,
     states,
@@ -37,23 +34,6 @@ def pipeline(database: Database) -> Iterator[Pipeline]:
     pipeline.observe()
     yield pipeline
     assert broken_invariants(database) == []
-
-
-def operate(pipeline: Pipeline, act: str, **fields: Any) -> dict[str, Any]:
-    """An operator's act, and what it sends."""
-    surroundings = Surroundings(
-        is_checksummed=is_checksummed,
-        never_paid=frozenset({pipeline.wallet}),
-        fee_per_gas_ceiling_wei=1,
-        address_hold_seconds=86_400,
-        depths=dict,
-    )
-    request = {"act": act, "who": "me", "why": "she wrote", **fields}
-    with pipeline.database.transaction() as tx:
-        result, outgoing = perform(request, tx, pipeline.now, surroundings)
-    pipeline.send(outgoing)
-    pipeline.run()
-    return result
 
 
 def test_a_change_of_address_is_recorded_told_and_holds_payouts_for_a_day(
@@ -150,32 +130,6 @@ def test_an_instant_client_is_not_paid_either_while_its_new_address_matures(
     assert pipeline.chain.received_wei(NEW) == 48_500_000_000_000_000
 
 
-def test_an_address_that_was_refused_is_asked_about_again_when_it_is_given_again(
-    pipeline: Pipeline,
-) -> None:
-    pipeline.exchange.invalid_addresses = {"bc1qclient0"}
-    pipeline.client("7", wants="btc/btc", address="bc1qclient0", address_state="unverified")
-    pipeline.observe()
-    assert one(pipeline, CLIENT_ROW)["address_state"] == "refused"
-    pipeline.exchange.invalid_addresses = set()
-    operate(pipeline, "clients address", client_id="7", wallet_address="bc1qclient0")
-    assert one(pipeline, CLIENT_ROW)["address_state"] == "verified"
-
-
-def test_a_provider_that_does_not_judge_an_address_has_not_refused_it(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuses(network: str, address: str) -> None:
-        raise ExchangeError("http_400", "")
-
-    monkeypatch.setattr(pipeline.exchange, "validate_address", refuses)
-    pipeline.client("7", wants="btc/btc", address="bc1qclient0", address_state="unverified")
-    pipeline.reconcile()
-    with pytest.raises(RetryLater, match="http_400 on validating"):
-        pipeline.run()
-    assert one(pipeline, CLIENT_ROW)["address_state"] == "unverified"
-
-
 def test_a_memo_stays_with_its_address(pipeline: Pipeline) -> None:
     pipeline.client("7", wants="ton/ton", address="EQclient00", extra_id="4711")
     same = {"client_id": "7", "wallet_address": "EQclient00"}
@@ -225,36 +179,6 @@ def test_a_change_that_cannot_be_right_says_so_and_changes_nothing(
         operate(pipeline, "clients address", **fields)
     assert pipeline.rows(CLIENT_ROW) == before
     assert pipeline.rows("SELECT 1 FROM address_changes") == []
-
-
-def test_a_client_abroad_is_asked_about_when_it_is_registered(pipeline: Pipeline) -> None:
-    fields = {
-        "client_id": "7",
-        "wallet_address": "bc1qclient0",
-        "payout_currency": "btc",
-        "payout_network": "btc",
-        "payout_strategy": "threshold",
-        "payout_threshold_usd": "50",
-    }
-    result = operate(pipeline, "clients add", **fields)
-    assert result["client"]["address_state"] == "unverified"
-    assert pipeline.delivered[-2:] == ["AddressCheckRequested", "AddressChecked"]
-    assert one(pipeline, CLIENT_ROW)["address_state"] == "verified"
-    assert operate(pipeline, "clients add", **fields)["changed"] is False
-
-
-def test_an_answer_about_an_older_address_is_not_used(pipeline: Pipeline) -> None:
-    pipeline.exchange.invalid_addresses = {"bc1qsecond"}
-    pipeline.client("7", wants="btc/btc", address="bc1qfirst0", address_state="unverified")
-    pipeline.reconcile()
-    (question,) = [each for each in pipeline.queue if each.queue == "swap-quote"
-                   and type(each.message).__name__ == "AddressCheckRequested"]  # fmt: skip
-    pipeline.queue.clear()
-    operate(pipeline, "clients address", client_id="7", wallet_address="bc1qsecond")
-    assert one(pipeline, CLIENT_ROW)["address_state"] == "refused"
-    pipeline.queue.append(question)
-    pipeline.run()
-    assert one(pipeline, CLIENT_ROW)["address_state"] == "refused"
 
 
 def test_what_a_client_has_is_shown_at_any_moment(pipeline: Pipeline) -> None:
@@ -315,37 +239,3 @@ def test_a_client_that_may_not_be_paid_now_waits_and_it_is_said_why(
     )
     pay_out(pipeline)
     assert {row["state"] for row in pipeline.rows(PAYOUTS)} == {"completed"}
-
-
-def test_an_address_the_provider_refuses_is_never_paid_and_asked_for_once(
-    pipeline: Pipeline,
-) -> None:
-    pipeline.exchange.invalid_addresses = {"bc1broken"}
-    pipeline.client("7", wants="btc/btc", address="bc1broken")
-    pay_in(pipeline, "7", "0.05")
-    convert(pipeline)
-    pay_out(pipeline)
-    payout = one(pipeline)
-    assert payout["state"] == "released"
-    assert payout["reason"].startswith("address_refused: ")
-    client = one(pipeline, "SELECT * FROM clients")
-    assert (client["address_state"], client["address_reason"]) == ("refused", "Invalid address")
-    pipeline.now += timedelta(hours=2)
-    pipeline.observe()
-    pay_out(pipeline)
-    assert len(pipeline.rows(PAYOUTS)) == 1
-    assert pipeline.rows("SELECT 1 FROM transfers WHERE context = 'threshold'") == []
-
-
-def test_an_unverified_client_is_asked_about_and_paid_when_the_answer_is_there(
-    pipeline: Pipeline,
-) -> None:
-    pipeline.client("7", strategy="instant", wants="btc/btc", address="bc1q",
-                    address_state="unverified")  # fmt: skip
-    pay_in(pipeline, "7", "0.05")
-    assert states(pipeline) == ["waiting_instant"]
-    pipeline.observe()
-    assert one(pipeline, "SELECT * FROM clients")["address_state"] == "verified"
-    pay_out(pipeline)
-    assert states(pipeline) == ["paid"]
-    assert pipeline.delivered.count("AddressCheckRequested") == 1

@@ -7,7 +7,7 @@ from microbatch.market import service as market
 from microbatch.market.model import BASE_FEE_WEI, ETH_USD, PRIORITY_FEE_WEI, Pair
 from microbatch.messages import Outgoing
 from microbatch.money import USDT_DECIMALS, Usd
-from microbatch.payout import client_store, store
+from microbatch.payout import client_store, store, waiting_store
 from microbatch.payout.due import order
 from microbatch.payout.model import (
     Client,
@@ -33,7 +33,7 @@ PAYMENTS_MAX = 1000
 def ready(tx: Transaction, now: datetime) -> tuple[list[str], list[str]]:
     """(clients at their threshold, payments that wait to be paid at once)."""
     clients = client_store.at_their_threshold(tx, now, CLIENTS_MAX)
-    return clients, store.waiting_payments(tx, now, PAYMENTS_MAX)
+    return clients, waiting_store.waiting_payments(tx, now, PAYMENTS_MAX)
 
 
 def open_threshold(
@@ -90,7 +90,7 @@ def _claim(
 
 def open_instant(tx: Transaction, now: datetime, payment_id: str, policy: Policy) -> list[Outgoing]:
     """The payout of one payment, once; one too small for it goes to accumulation instead."""
-    client_id = store.client_of_waiting(tx, payment_id)
+    client_id = waiting_store.client_of_waiting(tx, payment_id)
     if client_id is None:
         return []
     client = client_store.read(tx, client_id)

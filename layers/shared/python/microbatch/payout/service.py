@@ -8,7 +8,7 @@ from microbatch.errors import IllegalTransition
 from microbatch.messages import AddressChecked, Announcement, Outgoing
 from microbatch.money import coins
 from microbatch.pace import Pace
-from microbatch.payout import client_store, opening, store
+from microbatch.payout import client_store, opening, store, waiting_store
 from microbatch.payout.due import ask_about as ask_about  # noqa: PLC0414 - for operations
 from microbatch.payout.due import order
 from microbatch.payout.model import (
@@ -199,15 +199,16 @@ def take_address(message: AddressChecked, tx: Transaction, now: datetime) -> lis
 def due(tx: Transaction, now: datetime, pace: Pace) -> list[Outgoing]:
     """Orders, questions and events that were lost: again."""
     outgoing: list[Outgoing] = []
-    for payout in store.direct_standing_still(tx, pace.standstill(now), STALE_ROWS_MAX):
-        store.note_asked(tx, payout.payout_id, now)
-        outgoing.append(order(payout, now))
     before = pace.stale_before(now)
+    standstill = pace.standstill(now)
+    for payout_id in waiting_store.direct_standing_still(tx, standstill, STALE_ROWS_MAX):
+        store.note_asked(tx, payout_id, now)
+        outgoing.append(order(locked(tx, payout_id), now))
     for client in client_store.unverified(tx, now, before, STALE_ROWS_MAX):
         outgoing.append(ask_about(client, now))
-    for payout in store.unannounced(tx, pace.stale_before(now), STALE_ROWS_MAX):
-        outgoing += events_due(payout, now)
-    for change in client_store.unannounced_changes(tx, pace.stale_before(now), STALE_ROWS_MAX):
+    for payout_id in waiting_store.unannounced(tx, before, STALE_ROWS_MAX):
+        outgoing += events_due(locked(tx, payout_id), now)
+    for change in client_store.unannounced_changes(tx, before, STALE_ROWS_MAX):
         outgoing.append(address_changed(change, now))
     return outgoing
 
@@ -216,6 +217,6 @@ def note_told(tx: Transaction, now: datetime, told: Sequence[Announcement]) -> N
     """The events that were sent tell of these states."""
     for announcement in told:
         if announcement.entity == "payouts":
-            store.note_told(tx, announcement.row_id, announcement.state)
+            waiting_store.note_told(tx, announcement.row_id, announcement.state)
         elif announcement.entity == "address_changes":
             client_store.note_change_told(tx, int(announcement.row_id), now)

@@ -4,7 +4,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from microbatch.pace import Standstill
 from microbatch.payout.model import Payout
 from microbatch.platform.database import Transaction
 
@@ -237,65 +236,3 @@ def note_asked(tx: Transaction, payout_id: str, now: datetime) -> None:
         payout_id=payout_id,
         now=now,
     )
-
-
-def direct_standing_still(tx: Transaction, standstill: Standstill, limit: int) -> list[Payout]:
-    """Direct payouts whose order is old, and whose transfer is not reserved, or over unpaid."""
-    rows = tx.all(
-        f"SELECT {COLUMNS} FROM payouts WHERE state = 'claimed'"  # noqa: S608
-        f" AND kind = 'direct' AND {Standstill.SQL}"
-        " AND NOT EXISTS (SELECT FROM transfers WHERE transfers.unique_id = payouts.unique_id"
-        "   AND transfers.state NOT IN ('rejected', 'failed'))"
-        " LIMIT %(limit)s FOR UPDATE SKIP LOCKED",
-        limit=limit,
-        **standstill.parameters,
-    )
-    return [Payout.from_row(row) for row in rows]
-
-
-def unannounced(tx: Transaction, before: datetime, limit: int) -> list[Payout]:
-    """Ended payouts that nobody was told of."""
-    rows = tx.all(
-        f"SELECT {COLUMNS} FROM payouts"  # noqa: S608
-        " WHERE state IN ('completed', 'released', 'rerouted', 'parked')"
-        " AND announced_state IS DISTINCT FROM state AND state_since <= %(before)s"
-        " ORDER BY state_since LIMIT %(limit)s",
-        before=before,
-        limit=limit,
-    )
-    return [Payout.from_row(row) for row in rows]
-
-
-def note_told(tx: Transaction, payout_id: str, state: str) -> None:
-    """The outside world knows of this state."""
-    tx.execute(
-        "UPDATE payouts SET announced_state = %(state)s WHERE payout_id = %(payout_id)s"
-        " AND state = %(state)s",
-        payout_id=payout_id,
-        state=state,
-    )
-
-
-def client_of_waiting(tx: Transaction, payment_id: str) -> str | None:
-    """Whose payment this is, if it waits to be paid at once."""
-    row = tx.one(
-        "SELECT client_id FROM payments WHERE payment_id = %(payment_id)s"
-        " AND state = 'waiting_instant'",
-        payment_id=payment_id,
-    )
-    return row["client_id"] if row else None
-
-
-def waiting_payments(tx: Transaction, now: datetime, limit: int) -> list[str]:
-    """Payments that may be paid at once now; one that failed before waits a while."""
-    rows = tx.all(
-        "SELECT payment_id FROM payments JOIN clients USING (client_id)"
-        " WHERE state = 'waiting_instant' AND clients.address_state = 'verified'"
-        " AND clients.paused_at IS NULL"
-        " AND (address_matures_at IS NULL OR address_matures_at <= %(now)s)"
-        " AND (payments.payout_not_before IS NULL OR payments.payout_not_before <= %(now)s)"
-        " ORDER BY payments.state_since LIMIT %(limit)s",
-        now=now,
-        limit=limit,
-    )
-    return [row["payment_id"] for row in rows]
