@@ -34,7 +34,7 @@ def waiting_payments(tx: Transaction, now: datetime, limit: int) -> list[str]:
 def direct_standing_still(tx: Transaction, standstill: Standstill, limit: int) -> list[str]:
     """Direct payouts whose order is old, and whose transfer is not reserved, or over unpaid."""
     rows = tx.all(
-        "SELECT payout_id::text AS payout_id FROM payouts WHERE state = 'claimed'"
+        "SELECT payout_id::text AS payout_id FROM payouts WHERE state = 'claimed'"  # noqa: S608
         f" AND kind = 'direct' AND {Standstill.SQL}"
         " AND NOT EXISTS (SELECT FROM transfers WHERE transfers.unique_id = payouts.unique_id"
         "   AND transfers.state NOT IN ('rejected', 'failed'))"
