@@ -227,7 +227,7 @@ def test_a_payment_that_reverted_on_a_losing_branch_is_not_made_to_another_payee
     """S19, S20. It is deep enough to be confirmed; final it is not, and no money is released."""
     transfer = in_pool(world)
     (attempt,) = world.attempts()
-    world.proxy.fault("stale_tag", block=0, times=FOR_EVER)
+    world.proxy.fault("stale_tag", n=30, times=FOR_EVER)  # none of these blocks is final
     world.anvil.rpc("anvil_setCode", transfer["to_address"], REVERTS)
     blocks = CONFIRMATIONS + 3
     assert "mined" in moves(world, blocks, mining=True)
