@@ -15,6 +15,7 @@ UNHEARD: list[dict[str, Any]] = [
     {"kind": "status", "status": 503, "forwards": 1},
     {"kind": "error", "error": "internal_error", "forwards": 1},
 ]
+ANOTHERS = ["replacement_underpriced", "erigon_could_not_replace", "parity_same_nonce"]
 TOO_LOW = ["nonce_too_low", "nethermind_old_nonce", "parity_nonce_too_low"]
 AT_ONCE = 16
 
@@ -45,6 +46,19 @@ def test_bytes_that_were_taken_unheard_are_sent_again_and_known(
     assert sent.offered >= 2
 
 
+@pytest.mark.parametrize("fault", UNHEARD, ids=lambda fault: fault["kind"])
+def test_bytes_that_were_taken_unheard_and_mined_are_not_followed_by_others(
+    world: World, fault: dict[str, Any]
+) -> None:
+    """S5. Whoever takes a missing answer for a refusal pays again."""
+    unheard = world.proxy.fault(method="eth_sendRawTransaction", **fault)
+    world.order()
+    world.live(30)
+    assert unheard.fired == 1
+    world.assert_all_paid_once()
+    assert len(world.attempts()) == 1
+
+
 def test_bytes_that_a_node_took_and_lost_are_sent_until_they_are_mined(world: World) -> None:
     """S6."""
     without_bumps(world)
@@ -71,6 +85,17 @@ def test_a_nonce_said_to_be_too_low_is_kept(world: World, name: str) -> None:
     assert wallet == {"status": "active", "next_nonce": 1}
     world.live(40)
     assert lie.spent
+    world.assert_all_paid_once()
+    assert len(world.attempts()) == 1
+
+
+@pytest.mark.parametrize("name", ANOTHERS)
+def test_a_nonce_said_to_be_of_another_transaction_is_kept(world: World, name: str) -> None:
+    """S8. The bytes went on: that other transaction is ours."""
+    lie = world.proxy.fault("error", error=name, forwards=1)
+    world.order()
+    world.live(30)
+    assert lie.fired == 1
     world.assert_all_paid_once()
     assert len(world.attempts()) == 1
 

@@ -149,6 +149,19 @@ def test_a_crash_at_any_delivery_of_a_run_with_a_bump_pays_once(
     assert len(world.attempts()) > len(world.transfers())
 
 
+def test_a_crash_after_the_first_bytes_were_sent_does_not_lose_them(world: World) -> None:
+    """S4. The node has them; who sent them is gone, and its message with it."""
+    silent = world.proxy.fault("drop_answer", "eth_sendRawTransaction")
+    world.order()
+    while not silent.fired:
+        world.live(1)
+    world.queue.clear()
+    world.later.clear()
+    world.live(60)
+    world.assert_all_paid_once()
+    assert len(world.attempts()) == 1
+
+
 @pytest.mark.parametrize("kind", ["drop", "drop_answer"])
 def test_a_node_that_goes_silent_at_any_call_pays_once(world: World, kind: str) -> None:
     """S4. A transfer for each call of a run: the node has it, or has it not; nobody hears."""

@@ -71,7 +71,8 @@ def assert_steps(world: World, ceiling_wei: int) -> list[dict[str, Any]]:
     found = world.attempts()
     for field in ("max_fee_per_gas_wei", "max_priority_fee_per_gas_wei"):
         fees = [int(row[field]) for row in found]
-        assert all(later * 10 >= earlier * 11 for earlier, later in pairwise(fees))
+        tenths = [later * 10 >= earlier * 11 for earlier, later in pairwise(fees)]
+        assert all(tenths), f"a step below a tenth: {field} {fees}"
     assert max(int(row["max_fee_per_gas_wei"]) for row in found) <= ceiling_wei
     sent = world.proxy.transactions(world.wallet)
     assert all(each.max_fee_per_gas_wei <= ceiling_wei for each in sent)

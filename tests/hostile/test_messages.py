@@ -144,6 +144,19 @@ def test_a_payment_id_that_comes_again_with_another_amount_is_held_and_not_paid(
     world.assert_all_paid_once()
 
 
+def test_an_order_to_sign_that_names_another_payee_and_amount_pays_what_the_row_says(
+    world: World,
+) -> None:
+    """S2. Of a message the signer takes the transfer's id, and nothing else."""
+    world.order()
+    (request,) = ready_to_sign(world)
+    other = replace(request, payin_address="0x" + "14" * 20, from_amount=0.09)
+    world.queue.append(Outgoing("hostpay-payment-execute", other))
+    world.live(30)
+    world.assert_all_paid_once()
+    assert world.received("0x" + "14" * 20) == 0
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_messages_out_of_order_doubled_and_an_hour_late_pay_once(
     world: World, monkeypatch: pytest.MonkeyPatch, seed: int

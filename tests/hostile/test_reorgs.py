@@ -11,6 +11,7 @@ from tests.hostile.world import World
 
 SEND = "eth_sendRawTransaction"
 CONFIRMATIONS = 5
+REVERTS = "0x5f5ffd"  # PUSH0 PUSH0 REVERT
 
 
 @pytest.fixture(autouse=True)
@@ -144,6 +145,21 @@ def test_several_transfers_taken_back_together_are_mined_again_in_order(world: W
     assert set(told.values()) == {1}
 
 
+def test_a_transfer_that_chain_and_pool_forget_after_its_first_block_is_paid_all_the_same(
+    world: World,
+) -> None:
+    """S19. One receipt is not a confirmation."""
+    in_pool(world)
+    world.anvil.rpc("anvil_mine", "0x1")
+    world.live(12)
+    reorganise(world, 1, [])
+    world.anvil.rpc("anvil_dropAllTransactions")
+    world.chain.mining = True  # type: ignore[attr-defined]
+    world.live(40)
+    world.assert_all_paid_once()
+    assert_told_once(world)
+
+
 # --- S20 ------------------------------------------------------------------------------------------
 
 
@@ -199,4 +215,28 @@ def test_an_attempt_taken_back_is_followed_by_whichever_is_mined_next(world: Wor
     assert moves(world, 40, mining=True)[-1] == "confirmed"
     world.assert_all_paid_once()
     assert world.transfers()[0]["tx_hash"] == attempts[0]["tx_hash"]
+    assert_told_once(world)
+
+
+# --- a branch that loses says that it failed ------------------------------------------------------
+
+
+def test_a_payment_that_reverted_on_a_losing_branch_is_not_made_to_another_payee(
+    world: World,
+) -> None:
+    """S19, S20. It is deep enough to be confirmed; final it is not, and no money is released."""
+    transfer = in_pool(world)
+    (attempt,) = world.attempts()
+    world.proxy.fault("stale_tag", n=30, times=FOR_EVER)  # none of these blocks is final
+    world.anvil.rpc("anvil_setCode", transfer["to_address"], REVERTS)
+    blocks = CONFIRMATIONS + 3
+    assert "mined" in moves(world, blocks, mining=True)
+    assert world.received(transfer["to_address"]) == 0
+    reorganise(world, blocks, [])
+    world.anvil.rpc("anvil_setCode", transfer["to_address"], "0x")
+    world.anvil.rpc(SEND, "0x" + bytes(attempt["raw_transaction"]).hex())  # others have it still
+    world.proxy.clear()
+    world.check()  # money that was released would be paid again
+    world.live(40)
+    world.assert_all_paid_once()
     assert_told_once(world)

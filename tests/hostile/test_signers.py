@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from local.chain_proxy import FOR_EVER
 from microbatch.hostpay import signing
 from microbatch.messages import Outgoing, PaymentExecutionRequest
 from microbatch.platform.database import Database
@@ -117,7 +118,7 @@ def looked_at(world: World, transfers: int) -> list[PaymentExecutionRequest]:
     return list(found.values())
 
 
-def until(world: World, holds: Callable[[], bool], rounds: int = 60) -> None:
+def until(world: World, holds: Callable[[], object], rounds: int = 60) -> None:
     for _ in range(rounds):
         if holds():
             return
@@ -224,3 +225,27 @@ def test_of_racing_signatures_of_one_bump_one_is_made_committed_and_sent(
     world.live(20)
     world.assert_all_paid_once()
     assert world.transfers()[0]["tx_hash"] == second["tx_hash"]
+
+
+@pytest.mark.parametrize("comes_again", [True, False])
+def test_a_bump_that_nobody_heard_of_is_in_the_books_whatever_the_key_gives(
+    world: World, comes_again: bool
+) -> None:
+    """S12, S15. The node has it, its sender is gone; the key would not give those bytes again."""
+    random_signer(world)
+    world.order()
+    world.until("broadcast")
+    (first,) = world.attempts()
+    world.anvil.rpc("anvil_dropTransaction", first["tx_hash"])
+    world.proxy.fault("false_success", tx_hash=first["tx_hash"], times=FOR_EVER)
+    silent = world.proxy.fault("drop_answer", "eth_sendRawTransaction")
+    until(world, lambda: silent.fired)
+    if not comes_again:
+        world.queue.clear()
+        world.later.clear()
+    world.live(60)
+    world.check()  # money that was released would be paid again
+    world.live(30)
+    world.assert_all_paid_once()
+    (transfer,), (_, bump) = world.transfers(), world.attempts()
+    assert transfer["tx_hash"] == bump["tx_hash"]

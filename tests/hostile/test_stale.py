@@ -72,6 +72,7 @@ def test_a_consumed_nonce_without_any_receipt_stays_undecided(
     world.order()
     world.live(40)
     assert blind.fired > 3
+    world.assert_books_agree()
     assert world.count("finalized") == 1
     (transfer,) = world.transfers()
     assert (transfer["state"], transfer["nonce"]) == ("broadcast", 0)

@@ -248,27 +248,42 @@ class World(Pipeline):
         found = self.tokens if transfer["token"] else self.received
         return found(transfer["to_address"])
 
+    def assert_money_is_where_it_belongs(self) -> None:
+        """By the chain: nobody has more than once what he should have, and only who should."""
+        transfers = self.transfers()
+        found = [self.paid_to(transfer) for transfer in transfers]
+        for transfer, units in zip(transfers, found, strict=True):
+            assert units <= transfer["amount_units"], f"paid more than once: {units} {transfer}"
+        (given,) = self.rows("SELECT coalesce(sum(convertible_wei), 0) AS wei FROM payments")
+        eth = [
+            units for transfer, units in zip(transfers, found, strict=True) if not transfer["token"]
+        ]
+        assert sum(eth) <= given["wei"], f"customers paid for twice: {transfers}"
+        for transfer, units in zip(transfers, found, strict=True):
+            assert units in self._booked(transfer), f"not as booked: {units} {transfer}"
+
+    def _booked(self, transfer: dict[str, Any]) -> tuple[int, ...]:
+        """What its payee may have by the books."""
+        amount = int(transfer["amount_units"])
+        if transfer["state"] in ("signed", "broadcast", "parked"):
+            return (0, amount)
+        on_chain = transfer["state"] == "mined" and transfer["tx_hash"] is not None
+        return (amount,) if transfer["state"] in DONE or on_chain else (0,)
+
     def assert_books_agree(self) -> None:
         """Nothing paid twice, nothing lost: every payee has what the books say, or nothing."""
-        assert broken_invariants(self.database) == []
-        for transfer in self.transfers():
-            paid = transfer["state"] in DONE or (
-                transfer["state"] == "mined" and transfer["tx_hash"] is not None
-            )
-            expected = int(transfer["amount_units"]) if paid else 0
-            found = self.paid_to(transfer)
-            if transfer["state"] in ("signed", "broadcast", "parked"):
-                assert found in (0, int(transfer["amount_units"])), transfer
-            else:
-                assert found == expected, transfer
+        self.assert_money_is_where_it_belongs()
         ours = {row["tx_hash"] for row in self.attempts()}
         sent = {each.tx_hash for wallet in self.signers for each in self.proxy.transactions(wallet)}
         assert sent <= ours, "every byte that left stands in the books"
+        broken = broken_invariants(self.database)
+        assert not broken, f"invariants do not hold: {broken}"
 
     def assert_all_paid_once(self) -> None:
         """Every transfer is confirmed, by one transaction each, on nonces without a gap."""
-        transfers = self.transfers()
-        assert {row["state"] for row in transfers} <= set(DONE), transfers
-        assert [row["nonce"] for row in transfers] == list(range(len(transfers)))
-        assert self.count() == len(transfers)
         self.assert_books_agree()
+        transfers = self.transfers()
+        unpaid = [row for row in transfers if row["state"] not in DONE]
+        assert not unpaid, f"not paid: {unpaid}"
+        assert [row["nonce"] for row in transfers] == list(range(len(transfers))), transfers
+        assert self.count() == len(transfers), "the wallet has sent others"

@@ -144,6 +144,23 @@ def test_the_signer_commits_the_bytes_that_it_sends(doors: Doors, pipeline: Pipe
     assert pipeline.rows("SELECT state FROM transfers") == [{"state": "signed"}]
 
 
+def test_bytes_whose_commit_fails_are_never_sent(doors: Doors, pipeline: Pipeline) -> None:
+    pipeline.step(next_message(pipeline, messages.PaymentExecutionRequest))
+    execution = until(pipeline, messages.PaymentExecutionRequest)
+    with pipeline.database.transaction() as tx:
+        tx.execute(
+            "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'the commit fails'; END $$;"
+            "CREATE CONSTRAINT TRIGGER fails_at_commit AFTER INSERT ON transfer_attempts"
+            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fail()"
+        )
+
+    assert doors.deliver(execution.queue, signed(execution.queue, execution.message)) == 1
+
+    assert pipeline.rows("SELECT 1 FROM transfer_attempts") == []
+    assert doors.counts() == {execution.queue: 1}, "only the message that comes again"
+
+
 def test_a_repeated_batch_result_changes_nothing(doors: Doors, pipeline: Pipeline) -> None:
     result = next_message(pipeline, messages.BatchResult)
     body = signed(result.queue, result.message)
