@@ -19,10 +19,11 @@ WEI_PER_ETH = 10**18
 DAY_SECONDS = 86_400
 
 ADDRESS_PATTERN = "0x[0-9a-fA-F]{40}"
+WALLET_PATTERN = f"{ADDRESS_PATTERN}(@[0-9]+)?"
 
 # Settings that may be unknown at synth: the pattern a value must match when the stack is deployed.
 REQUIRED_AT_DEPLOY = {
-    "HOST_WALLET_ADDRESS": ADDRESS_PATTERN,
+    "HOST_WALLET_ADDRESS": f"{WALLET_PATTERN}( {WALLET_PATTERN})*",
     "USDT_ADDRESS": ADDRESS_PATTERN,
     "ETH_USD_FEED_ADDRESS": ADDRESS_PATTERN,
     "CHANGENOW_URL": "https?://.+",
@@ -47,6 +48,8 @@ class Settings:
     """The functions' settings: each field is the environment variable of its name in capitals."""
 
     chain_id: int
+    # One or more, by white space. USDT and refunds arrive at the first, and tokens are paid from
+    # it. One that has sent anything before it is ours is named with its count: 0x…@17.
     host_wallet_address: str = ""
     usdt_address: str = ""
     eth_usd_feed_address: str = ""
@@ -78,9 +81,12 @@ class Settings:
 
     transfer_max_wei: int = 50 * WEI_PER_ETH
     transfer_max_microusdt: int = 100_000 * 10**6
-    daily_max_wei: int = 200 * WEI_PER_ETH
+    payee_allow_list: str = "everybody"  # or addresses by white space: nobody else is paid
+    daily_max_wei: int = 200 * WEI_PER_ETH  # of each wallet, like the next
+    daily_max_microusdt: int = 400_000 * 10**6
+    nonce_window: int = 16  # nonces in flight per wallet
     max_fee_per_gas_ceiling_wei: int = 300 * WEI_PER_GWEI
-    gas_cost_max_percent: int = 25  # of the ETH that is paid
+    gas_cost_max_percent: int = 25  # of what is paid
     gas_limit_ceiling: int = 200_000
     bump_after_blocks: int = 3
     gas_reserve_wei: int = 5 * WEI_PER_ETH // 1000

@@ -12,4 +12,4 @@ from microbatch.platform.observability import logger, metrics
 @metrics.log_metrics(capture_cold_start_metric=True)
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    return wiring.webhook(event, ROUTES, wiring.host_wallet())
+    return wiring.webhook(event, ROUTES, wiring.host_wallets())

@@ -12,7 +12,7 @@ from microbatch.platform.observability import logger, metrics
 
 
 def record_handler(record: SQSRecord) -> None:
-    wiring.step(record, sign, wiring.hostpay_policy(), wiring.signer())
+    wiring.step(record, sign, wiring.hostpay_policy(), wiring.signers())
 
 
 @metrics.log_metrics(capture_cold_start_metric=True)

@@ -15,7 +15,7 @@ from microbatch.conversion import service as conversion
 from microbatch.errors import PermanentFailure
 from microbatch.hostpay import outbound as hostpay_outbound
 from microbatch.hostpay import recording, service, signing
-from microbatch.hostpay.model import Limits
+from microbatch.hostpay.model import HostWallet, Limits
 from microbatch.intake import service as intake
 from microbatch.intake.model import Policy as IntakePolicy
 from microbatch.market.service import Source
@@ -51,6 +51,7 @@ class Pipeline:
     copies: int = 1  # how often every message is delivered
     lose: Callable[[Outgoing], bool] = lambda _message: False
     confirmations: int = 3
+    token: str = TOKEN
     delivered: list[str] = field(default_factory=list)
     told: list[EventOccurred] = field(default_factory=list)
 
@@ -60,6 +61,11 @@ class Pipeline:
         self.wallet = self.signer.address.lower()
         self.chain.balances_wei[self.wallet.lower()] = 10 * ETH
         self._payment_numbers = itertools.count(1)
+
+    @property
+    def signers(self) -> signing.Signers:
+        """Whoever holds the wallet's key now."""
+        return {self.signer.address.lower(): self.signer}
 
     # --- policies --------------------------------------------------------------------------------
 
@@ -78,7 +84,7 @@ class Pipeline:
             pace=self.pace,
             confirmations=self.confirmations,
             band_percent=Decimal(25),
-            token=TOKEN,
+            token=self.token,
         )
 
     @cached_property
@@ -89,12 +95,14 @@ class Pipeline:
             observation_max_age_seconds=1800,
             limits=Limits(
                 chain_id=31337,
-                wallet=self.wallet,
+                wallets=(HostWallet(self.wallet),),
+                token=self.token,
                 approval_max_age_seconds=600,
                 preflight_max_age_seconds=60,
                 transfer_max_wei=Wei(50 * ETH),
                 transfer_max_token_units=100_000 * 10**6,
                 daily_max_wei=Wei(200 * ETH),
+                daily_max_token_units=400_000 * 10**6,
                 fee_per_gas_ceiling_wei=Wei(300 * 10**9),
                 gas_limit_ceiling=200_000,
                 gas_cost_max_percent=25,
@@ -119,7 +127,7 @@ class Pipeline:
 
     @cached_property
     def source(self) -> Source:
-        return Source(600, self.wallet, 31337, TOKEN, FEED)
+        return Source(600, self.wallet, 31337, self.token, FEED)
 
     # --- what tests do ---------------------------------------------------------------------------
 
@@ -236,7 +244,7 @@ class Pipeline:
             "hostpay-trigger": (service.take_order, (self.hostpay_policy,)),
             "hostpay-batch": (service.take_order, (self.hostpay_policy,)),
             "hostpay-status-response": (service.approve, (self.hostpay_policy,)),
-            "hostpay-payment-execute": (signing.sign, (self.hostpay_policy, self.signer)),
+            "hostpay-payment-execute": (signing.sign, (self.hostpay_policy, self.signers)),
             "chain-results": (recording.take_answer, (self.hostpay_policy, self.source)),
             "hostpay-payment-response": (service.complete, ()),
             "microbatch-response": (distribution.distribute, ()),

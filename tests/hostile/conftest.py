@@ -6,6 +6,7 @@ import pytest
 
 from local.anvil import Anvil
 from local.chain_proxy import ChainProxy
+from local.contracts import deploy
 from microbatch.platform.database import Database
 from tests.hostile.world import World
 
@@ -16,6 +17,15 @@ def anvil() -> Iterator[Anvil]:
     with Anvil(block_time=0) as anvil:
         anvil.rpc("evm_setAutomine", False)
         yield anvil
+
+
+@pytest.fixture(scope="session")
+def usdt(anvil: Anvil) -> str:
+    """The token's contract, on the chain; its deployer is its owner."""
+    anvil.rpc("evm_setAutomine", True)
+    address = deploy.deploy(anvil.url).usdt_address
+    anvil.rpc("evm_setAutomine", False)
+    return address
 
 
 @pytest.fixture

@@ -184,6 +184,29 @@ def test_restored_books_that_never_heard_of_a_payment_freeze_at_the_next_approva
     assert broken_invariants(world.database) == []
 
 
+def test_restored_books_that_do_not_know_the_wallet_do_not_begin_again_with_it(
+    world: World, snapshots: Snapshots
+) -> None:
+    """S23: the copy is from before the first payment, and the wallet's count is not declared."""
+    snapshots.take()
+    world.order()
+    paid = world.until("confirmed")
+    left = sent(world)
+    snapshots.restore()
+    world.queue.clear()
+    world.later.clear()
+    world.order()
+    world.live(25, seconds=30)
+    (transfer,) = world.transfers()
+    assert (transfer["nonce"], world.attempts()) == (None, [])
+    assert world.rows("SELECT * FROM wallets") == []
+    assert_nothing_more_is_signed(world)
+    assert sent(world) == left
+    assert world.received(paid["to_address"]) == int(paid["amount_units"])
+    assert world.count() == 1
+    assert broken_invariants(world.database) == []
+
+
 def test_restored_books_that_have_the_bytes_find_them_mined(
     world: World, snapshots: Snapshots
 ) -> None:

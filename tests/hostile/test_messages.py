@@ -44,7 +44,9 @@ def signers(world: World, database_fields: dict[str, Any]) -> Signers:
             gate.wait(PATIENCE_SECONDS)
             for request in shuffled:
                 with database.transaction() as tx:
-                    sent += signing.sign(request, tx, world.now, world.hostpay_policy, world.signer)
+                    sent += signing.sign(
+                        request, tx, world.now, world.hostpay_policy, world.signers
+                    )
         return sent
 
     def all_at_once(requests: list[PaymentExecutionRequest]) -> list[Outgoing]:

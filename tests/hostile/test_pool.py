@@ -1,16 +1,17 @@
 """The node's pool forgets, is full or finds too little money: the same bytes go again, in order."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from local.chain_proxy import FOR_EVER
-from microbatch.hostpay.model import WINDOW
+from local.chain_proxy import FOR_EVER, Incoming
 from tests.fakes.pipeline import ETH
 from tests.hostile.world import World
 
 SEND = "eth_sendRawTransaction"
+WINDOW = 16
 
 
 @pytest.fixture(autouse=True)
@@ -139,6 +140,73 @@ def test_what_finds_the_pool_full_is_sent_again_as_it_is(world: World, error: st
     world.live(40)
     world.assert_all_paid_once()
     assert_same_bytes(world, attempts)
+
+
+def room(world: World) -> int | None:
+    """How many nonces the books say that the pool takes; None: no limit was seen."""
+    (row,) = world.rows("SELECT pool_room FROM wallets")
+    return row["pool_room"]
+
+
+def test_the_window_shrinks_when_the_pool_is_full_and_widens_with_what_is_mined(
+    world: World,
+) -> None:
+    """S17. A node that keeps four of one sender: most that is signed would lie here unsent."""
+    full = world.proxy.fault(
+        "error", SEND, error="account_limit", times=FOR_EVER, when=beyond(world, 4)
+    )
+    for _ in range(12):
+        world.order()
+    most = 0
+    rooms = set()
+    for _ in range(40):
+        world.live(1)
+        rooms.add(room(world) if world.rows("SELECT 1 FROM wallets") else None)
+        if len(rooms) > 2:  # it has shrunk twice, so it is below what was signed at first
+            most = max(most, len(in_flight(world)))
+    assert min(found for found in rooms if found) <= 6
+    assert most <= WINDOW // 2
+    world.proxy.lift(full)
+    for _ in range(12):
+        world.order()
+    world.live(60)
+    assert len(world.transfers()) == 24
+    world.assert_all_paid_once()
+    assert room(world) is None, "all that was learned of the full pool is forgotten by now"
+
+
+def beyond(world: World, kept: int) -> Callable[[Incoming], bool]:
+    """Of bytes for which a node has no room that keeps only so many of one sender."""
+
+    def concerns(incoming: Incoming) -> bool:
+        sent = incoming.transaction
+        return sent is not None and sent.nonce >= world.count() + kept
+
+    return concerns
+
+
+def test_many_bytes_that_find_one_pool_full_shrink_the_window_once(world: World) -> None:
+    """S17. They were all offered before anything could be learned."""
+    world.chain.mining = False  # type: ignore[attr-defined]
+    full = world.proxy.fault("error", SEND, error="pool_full", times=FOR_EVER)
+    for _ in range(8):
+        world.order()
+    world.settle()
+    assert len(in_flight(world)) == 8
+    assert room(world) in (1, 2, 3, 4), "half of those that were out when it was seen"
+    first = room(world)
+    world.settle()
+    assert room(world) == first
+    world.live(30)
+    assert room(world) == 1
+    world.order()
+    world.live(10)
+    assert len(in_flight(world)) == 8, "nothing more is signed while there is no room"
+    world.proxy.lift(full)
+    mine_again(world)
+    world.live(60)
+    assert len(world.transfers()) == 9
+    world.assert_all_paid_once()
 
 
 # --- S18: too little money ------------------------------------------------------------------------

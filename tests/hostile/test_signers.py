@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from microbatch.hostpay import signing
-from microbatch.hostpay.model import WINDOW
 from microbatch.messages import Outgoing, PaymentExecutionRequest
 from microbatch.platform.database import Database
 from microbatch.platform.kms import KmsKey
@@ -26,6 +25,7 @@ from tests.hostile.world import World
 
 SIGNERS = 8
 TRANSFERS = 12
+WINDOW = 16
 EXECUTE = "hostpay-payment-execute"
 
 
@@ -62,7 +62,7 @@ class Crowd:
 
     def sign(self, messages: list[PaymentExecutionRequest], times: int) -> list[Outgoing]:
         """Every message to that many signers, all at once, each in an order of its own."""
-        policy, signer = self._world.hostpay_policy, self._world.signer
+        policy, signers = self._world.hostpay_policy, self._world.signers
         together = threading.Barrier(times)
 
         def works(seed: int) -> list[Outgoing]:
@@ -73,7 +73,7 @@ class Crowd:
                 together.wait(10)
                 for message in mine:
                     with database.transaction() as tx:
-                        sent += signing.sign(message, tx, self._world.now, policy, signer)
+                        sent += signing.sign(message, tx, self._world.now, policy, signers)
             return sent
 
         with ThreadPoolExecutor(times) as threads:

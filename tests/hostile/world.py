@@ -7,16 +7,21 @@ the host payment: what stands in the books against what stands on the chain.
 import secrets
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from local.anvil import Anvil
 from local.chain_proxy import ChainProxy
+from local.contracts import deploy
 from microbatch.conversion.checking import Check
 from microbatch.errors import RetryLater
+from microbatch.hostpay.model import HostWallet
 from microbatch.market.model import BASE_FEE_WEI, ETH_TO_USDT, ETH_USD
 from microbatch.messages import Outgoing
 from microbatch.operations.invariants import broken_invariants
 from microbatch.platform.database import Database
+from microbatch.swap import due as swap_due
+from microbatch.swap import store as swap_store
 from microbatch.vendors.changenow.client import ExchangeStatus
 from microbatch.vendors.ethereum.key_signer import KeySigner
 from microbatch.vendors.ethereum.node import Node
@@ -55,6 +60,10 @@ class WaitingExchange(FakeExchange):
     def status(self, exchange_id: str) -> ExchangeStatus:
         return self.exchanges[exchange_id]
 
+    def _out(self, amount: Decimal) -> Decimal:
+        """A sum of tens is of USDT: it comes out as it went in."""
+        return amount if amount >= 10 else super()._out(amount)
+
 
 class World(Pipeline):
     """A Pipeline whose node is real and reached through `proxy`; `node_url` may be changed."""
@@ -68,6 +77,8 @@ class World(Pipeline):
         self.node = Node(proxy.url)
         self.retried: list[str] = []
         self.later: list[tuple[datetime, Outgoing]] = []
+        self.token = deploy.USDT_ADDRESS.lower()
+        self.other_signers: list[KeySigner] = []
 
     def __post_init__(self) -> None:
         self.exchange = WaitingExchange(self.chain)
@@ -75,9 +86,29 @@ class World(Pipeline):
         self.wallet = self.signer.address.lower()
         self._payment_numbers = iter(range(1, 100_000))
 
-    def fund(self, eth: int = 100) -> None:
-        """Set what the wallet has."""
-        self.anvil.rpc("anvil_setBalance", self.wallet, hex(eth * ETH))
+    def fund(self, eth: int = 100, wallet: str = "") -> None:
+        """Set what a wallet has."""
+        self.anvil.rpc("anvil_setBalance", wallet or self.wallet, hex(eth * ETH))
+
+    @property
+    def signers(self) -> dict[str, Any]:
+        """Everybody who holds a wallet's key."""
+        return {each.address.lower(): each for each in (self.signer, *self.other_signers)}
+
+    def limit(self, **limits: Any) -> None:
+        """Set limits of the host payment."""
+        policy = self.hostpay_policy
+        self.hostpay_policy = replace(policy, limits=replace(policy.limits, **limits))
+
+    def add_wallet(self, first_nonce: int = 0) -> str:
+        """One more wallet pays, with 100 ETH; its address."""
+        signer = KeySigner("0x" + secrets.token_hex(32))
+        address = signer.address.lower()
+        self.other_signers.append(signer)
+        wallets = (*self.hostpay_policy.limits.wallets, HostWallet(address, first_nonce))
+        self.limit(wallets=wallets)
+        self.fund(wallet=address)
+        return address
 
     def look(self, base_fee_wei: int = 10**9) -> None:
         """Fresh observations, without asking anybody."""
@@ -104,6 +135,23 @@ class World(Pipeline):
         self.payment("7", eth)
         self.deliver_now("payments")
         return self.check()
+
+    def order_token(self, usdt: int = 50) -> None:
+        """One more transfer of USDT is wanted: a batch's, for want of a room that pays clients."""
+        self.order()
+        requested = "state = 'requested' AND from_currency = 'eth'"
+        (row,) = self.rows(
+            "UPDATE swaps SET from_currency = 'usdt', from_amount_units = %(units)s,"
+            f" value_usd = %(usdt)s WHERE {requested} RETURNING swap_id",
+            units=usdt * 10**6,
+            usdt=usdt,
+        )
+        ours = row["swap_id"]
+        self.queue = [each for each in self.queue if getattr(each.message, "swap_id", "") != ours]
+        with self.database.transaction() as tx:
+            swap = swap_store.read(tx, ours)
+        assert swap is not None
+        self.queue += swap_due.messages_due(swap, self.now)
 
     def deliver_now(self, queue: str) -> None:
         """Deliver what waits in one queue."""
@@ -191,6 +239,15 @@ class World(Pipeline):
         """What an address has on the real chain, in wei."""
         return int(self.anvil.rpc("eth_getBalance", address, "latest"), 16)
 
+    def tokens(self, address: str) -> int:
+        """What an address has on the real chain, in micro-USDT."""
+        return deploy.usdt_balance(self.anvil.url, address)
+
+    def paid_to(self, transfer: dict[str, Any]) -> int:
+        """What the transfer's payee has on the real chain, in the units of what is paid."""
+        found = self.tokens if transfer["token"] else self.received
+        return found(transfer["to_address"])
+
     def assert_books_agree(self) -> None:
         """Nothing paid twice, nothing lost: every payee has what the books say, or nothing."""
         assert broken_invariants(self.database) == []
@@ -199,13 +256,13 @@ class World(Pipeline):
                 transfer["state"] == "mined" and transfer["tx_hash"] is not None
             )
             expected = int(transfer["amount_units"]) if paid else 0
-            found = self.received(transfer["to_address"])
+            found = self.paid_to(transfer)
             if transfer["state"] in ("signed", "broadcast", "parked"):
                 assert found in (0, int(transfer["amount_units"])), transfer
             else:
                 assert found == expected, transfer
         ours = {row["tx_hash"] for row in self.attempts()}
-        sent = {each.tx_hash for each in self.proxy.transactions(self.wallet)}
+        sent = {each.tx_hash for wallet in self.signers for each in self.proxy.transactions(wallet)}
         assert sent <= ours, "every byte that left stands in the books"
 
     def assert_all_paid_once(self) -> None:

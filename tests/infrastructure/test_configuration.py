@@ -1,5 +1,6 @@
 """Environments and layers: what goes in is typed, what is missing is named."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,23 @@ def test_prod_takes_nothing_but_its_wallet_from_the_context() -> None:
     assert settings["HOST_WALLET_ADDRESS"] == "0xA"
     assert settings["USDT_ADDRESS"] == "0xdAC17F958D2ee523a2206206994597C13D831ec7"
     assert settings["CHAIN_ID"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("given", "valid"),
+    [
+        (f"0x{'aB' * 20}", True),
+        (f"0x{'aB' * 20} 0x{'cd' * 20}@17", True),
+        (f"0x{'aB' * 20}@", False),
+        (f"0x{'aB' * 20},0x{'cd' * 20}", False),
+        (f"0x{'aB' * 20} ", False),
+        ("0x12", False),
+    ],
+)
+def test_wallets_are_addresses_with_or_without_a_count(given: str, valid: bool) -> None:
+    pattern = config.REQUIRED_AT_DEPLOY["HOST_WALLET_ADDRESS"]
+
+    assert bool(re.fullmatch(pattern, given)) is valid
 
 
 def test_an_unknown_environment_is_refused_by_name() -> None:

@@ -1,11 +1,18 @@
 """Queues: nothing is lost in silence, nothing is retried without end, vendors are not overrun."""
 
+import re
 from collections import Counter
+from pathlib import Path
 
+from cdk.hostpay_alarms import HOSTPAY_ALARMS
 from cdk.stages import BY_NAME, CALL_SECONDS_MIN, CONSUMER
 from microbatch.messages import QUEUES
+from microbatch.platform import observability
 from tests.infrastructure.deployed import Deployed
 
+ROOT = Path(__file__).parents[2]
+ROOM = ROOT / "layers" / "shared" / "python" / "microbatch" / "hostpay"
+WEBHOOKS_OWN = {"webhook_malformed", "chain_webhook_trouble"}  # of Alchemy's, not of a payment
 DAY = 86_400
 SQS_MAX_RECEIVES = 1000
 CHANGENOW_CALLS_PER_SECOND = 20
@@ -156,6 +163,42 @@ def test_every_dead_letter_queue_rings_on_one_topic(prod: Deployed, local: Deplo
                 assert alarm["Threshold"] == 0
                 assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
         assert watched == {_dead_letters_of(queue) for queue in QUEUES}
+
+
+def test_what_must_wake_somebody_of_the_host_payment_is_counted_and_rings(
+    prod: Deployed, local: Deployed
+) -> None:
+    counted = {
+        name
+        for source in ROOM.glob("*.py")
+        for name in re.findall(r"\bcount\(\"(\w+)\"\)", source.read_text())
+    }
+    assert set(HOSTPAY_ALARMS) == counted - WEBHOOKS_OWN
+    for deployed in (prod, local):
+        (topic,) = deployed.of_type("AWS::SNS::Topic")
+        rings = {}
+        for alarm in deployed.of_type("AWS::CloudWatch::Alarm").values():
+            if alarm["Namespace"] == observability.NAMESPACE:
+                rings[alarm["MetricName"]] = alarm
+                assert alarm["Dimensions"] == [{"Name": "service", "Value": observability.SERVICE}]
+                assert alarm["AlarmActions"] == [{"Ref": topic}]
+                assert (alarm["Threshold"], alarm["Statistic"]) == (0, "Sum")
+                assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+        assert set(rings) == set(HOSTPAY_ALARMS)
+
+
+def test_every_alarm_of_the_host_payment_is_explained_to_the_operator() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    explained = re.findall(r"^\| `(\w+)` \| ", text, re.MULTILINE)
+    assert set(HOSTPAY_ALARMS) <= set(explained)
+    reasons = set()
+    for source in ("clearance", "model", "signing", "service", "recording"):
+        code = (ROOM / f"{source}.py").read_text()
+        reasons |= set(re.findall(r"(?:PARK|WAIT), f?\"(\w+)\"", code))
+        reasons |= set(re.findall(r"park\(tx, transfer, \"(\w+)\"", code))
+        reasons |= set(re.findall(r"return f?\"(wallet_\w+)", code))
+    assert len(reasons) > 12
+    assert {reason for reason in reasons if f"`{reason}`" not in text} == set()
 
 
 def test_alarms_may_publish_on_the_topic_and_nobody_in_plain_http(prod: Deployed) -> None:

@@ -38,7 +38,7 @@ def notify(pipeline: Pipeline, *activity: object, key: str = alchemy.KEY) -> Ans
     """Alchemy calls; what the webhook queues is on its way."""
     body = alchemy.notification(*activity)
     headers = alchemy.headers(body, key)
-    answer = receive_activity(body, headers, alchemy.KEY, pipeline.now, pipeline.wallet)
+    answer = receive_activity(body, headers, alchemy.KEY, pipeline.now, [pipeline.wallet])
     pipeline.send(answer.outgoing)
     return answer
 

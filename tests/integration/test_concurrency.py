@@ -124,7 +124,7 @@ def test_signers_at_once_bind_a_transfer_to_one_nonce(
     message = approved(pipeline)
 
     sent = together(
-        lambda _, tx: sign(message, tx, pipeline.now, pipeline.hostpay_policy, pipeline.signer)
+        lambda _, tx: sign(message, tx, pipeline.now, pipeline.hostpay_policy, pipeline.signers)
     )
 
     (wallet,) = pipeline.rows("SELECT next_nonce - first_nonce AS taken FROM wallets")
@@ -143,7 +143,7 @@ def test_signers_of_different_transfers_leave_no_gap(
 
     together(
         lambda number, tx: sign(
-            messages[number], tx, pipeline.now, pipeline.hostpay_policy, pipeline.signer
+            messages[number], tx, pipeline.now, pipeline.hostpay_policy, pipeline.signers
         )
     )
 

@@ -79,12 +79,12 @@ def wired(monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], key_id: str
     variables = {"WALLET_KEY_SOURCE": "kms", "WALLET_KMS_KEY_ID": key_id, "NO_PROXY": "*"}
     for name, value in (settings | variables).items():
         monkeypatch.setenv(name, value)
-    for made in (parts.signer, parts.aws_client):
+    for made in (parts.signers, parts.aws_client):
         made.cache_clear()
     try:
         yield
     finally:
-        for made in (parts.signer, parts.aws_client):
+        for made in (parts.signers, parts.aws_client):
             made.cache_clear()
 
 
@@ -159,20 +159,22 @@ def test_a_key_of_another_kind_is_no_wallet(kms: Any, kind: dict[str, str]) -> N
 def test_the_setting_says_who_signs(
     emulator: Emulator, kms: Any, chain: Chain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key_id = new_key(kms)
-    with wired(monkeypatch, emulator.settings(), key_id):
-        signer = parts.signer()
-        assert signer is parts.signer()
-        assert signer.address == KmsSigner(KmsKey(kms, key_id)).address
-        assert Account.recover_transaction(sign(signer, chain).raw) == signer.address
+    key_id, other_id = new_key(kms), new_key(kms)
+    with wired(monkeypatch, emulator.settings(), f"{key_id} {other_id}"):
+        signers = parts.signers()
+        assert signers is parts.signers()
+        for address, id_ in zip(signers, (key_id, other_id), strict=True):
+            assert address == KmsSigner(KmsKey(kms, id_)).address.lower()
+            signed = sign(signers[address], chain)
+            assert Account.recover_transaction(signed.raw).lower() == address
         parts.aws_client("kms", 2, 2).close()
 
     with wired(monkeypatch, emulator.settings(), key_id.replace(key_id[-12:], "0" * 12)):
         with pytest.raises(ConfigurationError, match="its public key: NotFoundException"):
-            parts.signer()
+            parts.signers()
         monkeypatch.setenv("WALLET_KEY_SOURCE", "vault")
         with pytest.raises(ConfigurationError, match="WALLET_KEY_SOURCE is neither secret nor kms"):
-            parts.signer()
+            parts.signers()
         parts.aws_client("kms", 2, 2).close()
 
 
@@ -184,7 +186,7 @@ def test_kms_is_asked_once_and_waited_for_two_seconds_at_most(
         with wired(monkeypatch, settings, KEY_ID):
             started = time.monotonic()
             with pytest.raises(RetryLater, match="public key now: ReadTimeoutError"):
-                parts.signer()
+                parts.signers()
             assert time.monotonic() - started < 2.8
             parts.aws_client("kms", 2, 2).close()
     assert len(slow.requests) == 1

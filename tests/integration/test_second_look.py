@@ -1,8 +1,8 @@
 """What a second hostile review found: other wallets' orders, shared payouts, limits, late words."""
 
-import dataclasses
 import json
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from microbatch import messages
 from microbatch.conversion.model import Open, Wait, WaitReason
 from microbatch.errors import InvalidInput, RetryLater
 from microbatch.hostpay import attempt_store
-from microbatch.hostpay.model import Fees
+from microbatch.hostpay.model import Fees, HostWallet
 from microbatch.market import service as market
 from microbatch.market.model import ETH_TO_USDT
 from microbatch.messages import ExchangeStatusObserved, Outgoing, PaymentExecutionRequest
@@ -54,8 +54,9 @@ def test_an_order_is_never_signed_with_another_wallets_key(pipeline: Pipeline) -
     with pipeline.database.transaction() as tx:
         attempt_store.order_attempt(tx, unique_id, Fees(21_000, 9 * 10**9, 2 * 10**9), pipeline.now)
     pipeline.signer = KeySigner("0x" + "22" * 32)
-    limits = pipeline.hostpay_policy.limits
-    object.__setattr__(limits, "wallet", pipeline.signer.address.lower())
+    policy = pipeline.hostpay_policy
+    limits = replace(policy.limits, wallets=(HostWallet(pipeline.signer.address.lower()),))
+    pipeline.hostpay_policy = replace(policy, limits=limits)
     order = PaymentExecutionRequest(
         unique_id, FIRST, "eth", "eth", 0.0485, "0x", int(pipeline.now.timestamp())
     )
@@ -194,7 +195,7 @@ def test_a_cancel_that_was_dropped_does_not_come_back_as_a_bump(pipeline: Pipeli
     unique_id, fees = one(pipeline, TRANSFER)["unique_id"], Fees(21_000, 9 * 10**9, 2 * 10**9)
     with pipeline.database.transaction() as tx:
         attempt_store.order_cancel(tx, unique_id, fees, pipeline.now)
-        attempt_store.drop_order(tx, unique_id)
+        attempt_store.drop_order(tx, unique_id, pipeline.now)
         attempt_store.order_attempt(tx, unique_id, fees, pipeline.now)
     kinds = pipeline.rows("SELECT kind, state FROM transfer_attempts ORDER BY attempt_no")
     assert [row["kind"] for row in kinds] == ["pay", "cancel", "pay"]
@@ -207,7 +208,7 @@ def test_a_clock_that_runs_ahead_does_not_keep_a_preflight_fresh(pipeline: Pipel
     while type(pipeline.queue[0].message).__name__ != "PreflightObserved":
         pipeline.step(pipeline.queue.pop(0))
     ahead = int(pipeline.now.timestamp()) + 290
-    seen = dataclasses.replace(pipeline.queue.pop(0).message, timestamp=ahead)  # type: ignore[type-var]
+    seen = replace(pipeline.queue.pop(0).message, timestamp=ahead)  # type: ignore[type-var]
     pipeline.step(Outgoing("chain-results", seen))
     assert one(pipeline, TRANSFER)["preflight_at"] <= pipeline.now
 

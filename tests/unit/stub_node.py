@@ -71,6 +71,7 @@ class StubNode:
             "eth_getTransactionReceipt": receipt(),
             "eth_getBlockByNumber": {"hash": BLOCK_HASH},
             "balanceOf": word(7_000_000),
+            "isBlackListed": word(0),
             "latestRoundData": word(9, 312_345_678_901, 0, NOW_SECONDS - 60, 9),
             "decimals": word(8),
         }
@@ -86,7 +87,11 @@ class StubNode:
         if method == "eth_getTransactionCount":
             name = f"{method} {params[-1]}"
         if method == "eth_call":
-            selectors = {"70a08231": "balanceOf", "feaf968c": "latestRoundData"}
+            selectors = {
+                "70a08231": "balanceOf",
+                "feaf968c": "latestRoundData",
+                "e47d6060": "isBlackListed",
+            }
             name = selectors.get(params[0]["data"][2:10], "decimals")
         envelope = {"jsonrpc": "2.0", "id": call["id"]}
         if name in self.errors:

@@ -31,7 +31,7 @@ def hashes(body: bytes, wallet: str = WALLET) -> list[str]:
 
 def received(body: bytes, key: str = fake.KEY, **changed: str) -> Answer:
     headers = fake.headers(body, key) | changed
-    return receive_activity(body, headers, f"{fake.KEY} {OTHER_KEY}", NOON, WALLET)
+    return receive_activity(body, headers, f"{fake.KEY} {OTHER_KEY}", NOON, [WALLET])
 
 
 # --- signature -----------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from tests.unit.stub_node import (
     WALLET,
     StubNode,
     preflight,
+    word,
 )
 from tests.unit.stub_server import Answer, StubServer, told
 
@@ -130,7 +131,8 @@ def test_a_preflight_sees_all_that_a_signature_depends_on(chain, node):
     )
     assert len(chain.asked) == 8
     estimate = dict(chain.asked)["eth_estimateGas"]
-    assert estimate == [{"from": WALLET.lower(), "to": PAYEE.lower(), "value": hex(10**18)}]
+    call = {"from": WALLET.lower(), "to": PAYEE.lower(), "value": hex(10**18)}
+    assert estimate == [call, "latest"]
 
 
 def test_a_token_preflight_sees_the_token_balance_and_sends_the_data(chain, node):
@@ -140,6 +142,47 @@ def test_a_token_preflight_sees_the_token_balance_and_sends_the_data(chain, node
 
     assert seen.token_balance_units == 7_000_000
     assert dict(chain.asked)["eth_estimateGas"][0]["data"] == "0x" + data.hex()
+
+
+TO_PAYEE = {"to_address": TOKEN, "value_wei": 0, "token": TOKEN}
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_the_token_is_asked_whether_the_payee_is_on_its_blacklist(chain, node, listed):
+    chain.results["isBlackListed"] = word(int(listed))
+
+    seen = preflight(node, data=ethereum.erc20_transfer_data(PAYEE, 5), **TO_PAYEE)
+
+    assert seen.problem == ("payee_blacklisted" if listed else "")
+    assert seen.gas_estimate == (0 if listed else 21_000)
+    asked = [call[0]["data"] for method, call in chain.asked if method == "eth_call"]
+    assert "0xe47d6060" + PAYEE[2:].lower().rjust(64, "0") in asked
+
+
+def test_a_token_without_a_blacklist_blacklists_nobody(chain, node):
+    chain.errors["isBlackListed"] = {"code": 3, "message": "execution reverted"}
+    assert preflight(node, data=ethereum.erc20_transfer_data(PAYEE, 5), **TO_PAYEE).problem == ""
+
+    chain.errors.clear()
+    chain.results["isBlackListed"] = "0x"
+    assert preflight(node, data=ethereum.erc20_transfer_data(PAYEE, 5), **TO_PAYEE).problem == ""
+
+
+def test_a_node_that_does_not_answer_for_the_blacklist_is_asked_again(chain, node):
+    chain.errors["isBlackListed"] = {"code": -32005, "message": "rate exceeded"}
+
+    with pytest.raises(RetryLater):
+        preflight(node, data=ethereum.erc20_transfer_data(PAYEE, 5), **TO_PAYEE)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", bytes.fromhex("a9059cbb"), bytes.fromhex("095ea7b3") + bytes(64)],
+    ids=["nothing", "cut", "approve"],
+)
+def test_a_token_is_asked_for_transfers_only(chain, node, data):
+    with pytest.raises(InvalidInput, match="is not a call of transfer"):
+        preflight(node, data=data, **TO_PAYEE)
 
 
 def test_a_wallet_with_code_is_a_problem_and_nothing_is_estimated(chain, node):

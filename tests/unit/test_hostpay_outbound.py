@@ -26,7 +26,7 @@ from microbatch.messages import (
     TransferLogsRequested,
 )
 from microbatch.vendors.changenow import ChangeNow
-from microbatch.vendors.ethereum import Node
+from microbatch.vendors.ethereum import Node, erc20_transfer_data
 from tests.unit.stub_server import Answer, Request, StubServer, told
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -76,6 +76,7 @@ VIEWS = {
     "70a08231": word(7_000_000),
     "feaf968c": word(9, 312_345_678_901, 0, SECONDS, 9),
     "313ce567": word(8),
+    "e47d6060": word(0),
 }
 
 
@@ -133,7 +134,8 @@ def test_a_preflight_is_answered(node):
 
 
 def test_a_token_preflight_has_the_token_balance(node):
-    sent = outbound.answer(preflight_requested(token=TOKEN), node, NOW)
+    request = preflight_requested(token=TOKEN, data=erc20_transfer_data(PAYEE, 5), value_wei="0")
+    sent = outbound.answer(request, node, NOW)
 
     assert sent == [Outgoing("chain-results", preflight_observed(token_balance_units="7000000"))]
 

@@ -189,12 +189,13 @@ def supersede_others(tx: Transaction, unique_id: str, tx_hash: str, now: datetim
     )
 
 
-def drop_order(tx: Transaction, unique_id: str) -> None:
-    """An order that nobody has signed is not needed any more: the transfer is mined."""
+def drop_order(tx: Transaction, unique_id: str, now: datetime) -> None:
+    """An order that nobody has signed is not needed any more."""
     tx.execute(
-        "UPDATE transfer_attempts SET state = 'superseded' WHERE unique_id = %(unique_id)s"
-        " AND state = 'ordered'",
+        "UPDATE transfer_attempts SET state = 'superseded', state_since = %(now)s"
+        " WHERE unique_id = %(unique_id)s AND state = 'ordered'",
         unique_id=unique_id,
+        now=now,
     )
 
 

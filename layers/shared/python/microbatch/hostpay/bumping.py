@@ -4,14 +4,16 @@ from datetime import datetime
 
 from microbatch.hostpay import attempt_store
 from microbatch.hostpay.due import execution
-from microbatch.hostpay.fees import above_ceiling, bumped
+from microbatch.hostpay.fees import above_ceiling, bumped, worth_wei
 from microbatch.hostpay.model import Transfer
 from microbatch.hostpay.service import Policy
 from microbatch.market import service as market
 from microbatch.market.model import BASE_FEE_WEI
 from microbatch.messages import Outgoing, ReceiptObserved
 from microbatch.platform.database import Transaction
-from microbatch.platform.observability import logger
+from microbatch.platform.observability import count, logger
+
+NO_CEILING_WEI = 2**255
 
 
 def order_bump(
@@ -31,10 +33,13 @@ def order_bump(
     if seen.head_number - attempt.unmined_at_block < policy.limits.bump_after_blocks:
         return []
     if attempt_store.ordered(tx, transfer.unique_id) is None:
+        # Without any price the ceiling is the absolute one: bytes that are out had better move.
+        paid_wei = worth_wei(transfer, market.last_price(tx, now)) or NO_CEILING_WEI
         fees = bumped(attempt.fees, _base_fee_wei(tx, now, policy))
-        if above_ceiling(fees, transfer, policy.limits):  # twice the base fee; an eighth may do
+        if above_ceiling(fees, paid_wei, policy.limits):  # twice the base fee; an eighth may do
             fees = bumped(attempt.fees, None)
-        if above_ceiling(fees, transfer, policy.limits):
+        if above_ceiling(fees, paid_wei, policy.limits):
+            count("fee_ceiling_reached")
             logger.error("bump_at_ceiling", unique_id=transfer.unique_id, nonce=transfer.nonce)
             return []
         attempt_store.order_attempt(tx, transfer.unique_id, fees, now)

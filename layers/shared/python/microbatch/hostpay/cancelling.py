@@ -38,7 +38,7 @@ def cancel(
         fees = bumped(newest.fees, None)
         if fees.max_fee_per_gas_wei > fee_per_gas_ceiling_wei:
             raise InvalidInput("a cancel would need fees above the ceiling; raise it first")
-        attempt_store.drop_order(tx, unique_id)
+        attempt_store.drop_order(tx, unique_id, now)
         attempt_store.order_cancel(tx, unique_id, fees, now)
         logger.warning("cancel_ordered", unique_id=unique_id, nonce=transfer.nonce)
     return transfer, [Outgoing("hostpay-payment-execute", execution(transfer, now))]

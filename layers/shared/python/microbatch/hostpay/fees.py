@@ -1,6 +1,9 @@
 """What a transaction offers for its gas, and where that ends."""
 
-from microbatch.hostpay.model import Fees, Limits, Transfer
+from decimal import Decimal
+
+from microbatch.hostpay.model import DECIMALS, Fees, Limits, Transfer
+from microbatch.money import ETH_DECIMALS
 
 BUMP_PERMILLE = 1125  # nodes replace a transaction for 10 % more on both fields; we give 12.5 %
 
@@ -21,12 +24,25 @@ def _raised(fee_wei: int) -> int:
     return max(-(-fee_wei * BUMP_PERMILLE // 1000), fee_wei + 1)
 
 
-def above_ceiling(fees: Fees, transfer: Transfer, limits: Limits) -> bool:
-    """Whether these fees pass the ceiling, absolute or relative to what is paid (ETH only)."""
-    if fees.max_fee_per_gas_wei > limits.fee_per_gas_ceiling_wei:
-        return True
-    most = transfer.value_wei * limits.gas_cost_max_percent // 100
-    return transfer.token is None and fees.cost_wei > most
+def worth_wei(transfer: Transfer, eth_usd: Decimal | None) -> int | None:
+    """What is paid, in wei: a USDT counts as a dollar. None when ETH has no price.
+
+    For the ceiling on gas only; no money is computed from it.
+    """
+    if transfer.token is None:
+        return transfer.amount_units
+    if not eth_usd:
+        return None
+    scale = ETH_DECIMALS - DECIMALS[transfer.currency, transfer.network]
+    return int(transfer.amount_units * 10**scale / eth_usd)
+
+
+def above_ceiling(fees: Fees, paid_wei: int, limits: Limits) -> bool:
+    """Whether these fees pass the ceiling, absolute or relative to the worth of what is paid."""
+    return (
+        fees.max_fee_per_gas_wei > limits.fee_per_gas_ceiling_wei
+        or fees.cost_wei > paid_wei * limits.gas_cost_max_percent // 100
+    )
 
 
 def fees_for(transfer: Transfer) -> Fees:

@@ -4,7 +4,7 @@ What it says is not believed. The hash makes the node be asked once, and only th
 counts; without it the same question is asked by the next poll.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from microbatch.errors import InvalidInput, InvalidToken
@@ -17,7 +17,11 @@ IGNORED = {"status": "ignored"}
 
 
 def receive_activity(
-    raw_body: bytes, headers: Mapping[str, str], secret: str, now: datetime, wallet: str
+    raw_body: bytes,
+    headers: Mapping[str, str],
+    secret: str,
+    now: datetime,
+    wallets: Sequence[str],
 ) -> Answer:
     """Take one notification; an authentic one is always answered 200.
 
@@ -38,7 +42,9 @@ def receive_activity(
     if notice.trouble:
         count("chain_webhook_trouble")
         logger.error("chain_webhook_trouble", reason=notice.trouble)
-    sighted = [_sighted(tx_hash, wallet, now) for tx_hash in notice.hashes_of(wallet)]
+    sighted = [
+        _sighted(tx_hash, wallet, now) for wallet in wallets for tx_hash in notice.hashes_of(wallet)
+    ]
     return Answer(200, {"status": "accepted"} if sighted else IGNORED, sighted)
 
 

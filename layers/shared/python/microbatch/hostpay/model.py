@@ -32,11 +32,11 @@ ATTEMPT_EDGES: dict[str, frozenset[str]] = {
 
 DECIMALS = {("eth", "eth"): ETH_DECIMALS, ("usdt", "eth"): USDT_DECIMALS}
 
+PAYEE_BLACKLISTED = "payee_blacklisted"  # what the node says of a token's payee
+
 # What the exchange's status means for a transfer that has no nonce yet.
 NOT_YET = frozenset({"new", "not_found"})
 ENDED = frozenset({"failed", "refunded", "expired"})
-
-WINDOW = 16  # nonces in flight per wallet: what a node keeps of one sender (geth AccountSlots)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,19 +174,31 @@ class Ordered:
     fees: Fees
 
 
+@dataclass(frozen=True, slots=True)
+class HostWallet:
+    """A wallet that pays: its address in lower case, and its count when it became ours."""
+
+    address: str
+    first_nonce: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """The rules a transfer is signed under."""
 
     chain_id: int
-    wallet: str
+    wallets: tuple[HostWallet, ...]  # the first holds the tokens
+    token: str  # the USDT contract
+    allowed_payees: frozenset[str] = frozenset()  # in lower case; empty: everybody
+    window: int = 16  # nonces in flight per wallet: geth keeps so many of one sender for sure
     approval_max_age_seconds: int
     preflight_max_age_seconds: int
     transfer_max_wei: Wei
     transfer_max_token_units: int
-    daily_max_wei: Wei
+    daily_max_wei: Wei  # of one wallet
+    daily_max_token_units: int
     fee_per_gas_ceiling_wei: Wei
-    gas_cost_max_percent: int  # of the ETH that is paid
+    gas_cost_max_percent: int  # of what is paid
     bump_after_blocks: int
     gas_limit_ceiling: int
     gas_reserve_wei: Wei
@@ -195,6 +207,10 @@ class Limits:
     def approval_max_age(self) -> timedelta:
         """How old the exchange's "waiting" may be when we sign."""
         return timedelta(seconds=self.approval_max_age_seconds)
+
+    def host_wallet(self, address: str) -> HostWallet | None:
+        """The wallet of this address, if it is one of ours."""
+        return next((each for each in self.wallets if each.address == address), None)
 
 
 class Verdict(StrEnum):
@@ -222,9 +238,12 @@ class WalletState:
 
     next_nonce: int
     status: str
+    pool_room: int | None = None  # nonces that the pools were last seen to take
     in_flight: int  # nonces not yet mined
     in_flight_cost_wei: int  # value and highest gas cost of those
+    in_flight_token_units: int = 0
     signed_today_wei: int
+    signed_today_token_units: int = 0
 
 
 def readiness(transfer: Transfer, limits: Limits, now: datetime) -> Ruling:
@@ -236,16 +255,24 @@ def readiness(transfer: Transfer, limits: Limits, now: datetime) -> Ruling:
         seconds=limits.preflight_max_age_seconds
     ):
         return Ruling(Verdict.LOOK, "no_fresh_preflight")
-    if (transfer.wallet, transfer.chain_id) != (limits.wallet, limits.chain_id):
+    if limits.host_wallet(transfer.wallet) is None or transfer.chain_id != limits.chain_id:
         return Ruling(Verdict.PARK, "wallet_is_not_the_configured_one")
-    if transfer.preflight_chain_id != limits.chain_id:
-        return Ruling(Verdict.WAIT, "node_of_another_chain")
-    problem = transfer.preflight_problem or ""
-    if problem.startswith("reverted"):
-        return Ruling(Verdict.PARK, "receiver_reverts")
-    if problem:
-        return Ruling(Verdict.WAIT, problem)
+    if limits.allowed_payees and transfer.to_address.lower() not in limits.allowed_payees:
+        return Ruling(Verdict.PARK, "payee_is_not_on_the_allow_list")
     most = limits.transfer_max_token_units if transfer.token else limits.transfer_max_wei
     if transfer.amount_units > most:
         return Ruling(Verdict.PARK, "above_transfer_limit")
-    return Ruling(Verdict.SIGN)
+    if transfer.preflight_chain_id != limits.chain_id:
+        return Ruling(Verdict.WAIT, "node_of_another_chain")
+    return _what_the_node_found(transfer)
+
+
+def _what_the_node_found(transfer: Transfer) -> Ruling:
+    problem = transfer.preflight_problem or ""
+    if transfer.token and (transfer.preflight_token_units or 0) < transfer.amount_units:
+        return Ruling(Verdict.WAIT, "short_of_token")  # for which the call reverts, too
+    if problem == PAYEE_BLACKLISTED:
+        return Ruling(Verdict.PARK, "payee_blacklisted")
+    if problem.startswith("reverted"):
+        return Ruling(Verdict.PARK, "token_refuses" if transfer.token else "receiver_reverts")
+    return Ruling(Verdict.WAIT, problem) if problem else Ruling(Verdict.SIGN)

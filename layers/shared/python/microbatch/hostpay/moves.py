@@ -3,11 +3,11 @@
 from datetime import datetime
 
 from microbatch.errors import IllegalTransition, PermanentFailure
-from microbatch.hostpay import store
+from microbatch.hostpay import store, wallet_store
 from microbatch.hostpay.model import Transfer
 from microbatch.messages import Outgoing
 from microbatch.platform.database import Transaction
-from microbatch.platform.observability import logger
+from microbatch.platform.observability import count, logger
 
 
 def locked(tx: Transaction, unique_id: str) -> Transfer:
@@ -36,5 +36,13 @@ def move(
 def park(tx: Transaction, transfer: Transfer, reason: str, now: datetime) -> list[Outgoing]:
     """A person has to look at this transfer."""
     move(tx, transfer, "parked", now, reason)
+    count("transfer_parked")
     logger.error("transfer_parked", unique_id=transfer.unique_id, reason=reason)
     return []
+
+
+def freeze(tx: Transaction, transfer: Transfer, reason: str) -> None:
+    """Nothing more is signed from the transfer's wallet until a person has looked."""
+    wallet_store.freeze_wallet(tx, transfer.wallet, transfer.chain_id, reason)
+    count("wallet_frozen")
+    logger.error("wallet_frozen", wallet=transfer.wallet, reason=reason)

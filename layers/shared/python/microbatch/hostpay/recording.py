@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from microbatch.errors import PermanentFailure
@@ -10,7 +10,7 @@ from microbatch.hostpay import attempt_store, store, wallet_store
 from microbatch.hostpay.bumping import order_bump
 from microbatch.hostpay.due import asks_again, messages_due
 from microbatch.hostpay.model import Transfer
-from microbatch.hostpay.moves import locked, move, park
+from microbatch.hostpay.moves import freeze, locked, move, park
 from microbatch.hostpay.service import Policy
 from microbatch.market import service as market
 from microbatch.messages import (
@@ -24,7 +24,11 @@ from microbatch.messages import (
     ReceiptObserved,
 )
 from microbatch.platform.database import Transaction
-from microbatch.platform.observability import logger
+from microbatch.platform.observability import count, logger
+
+NO_ROOM = ("pool_full", "delegated_wallet")
+# The same bytes are offered once a minute: what many of them find in one minute is found once.
+POOL_FULL_AGAIN_AFTER = timedelta(seconds=60)
 
 
 def take_answer(
@@ -61,11 +65,26 @@ def _broadcast(
             outcome=message.outcome,
             detail=message.detail,
         )
+    _note_pool(tx, transfer, message.outcome, now, policy)
     if transfer.state != "signed":
         return []  # the question for its receipt is on its way by itself
     move(tx, transfer, "broadcast", now)
     transfer = locked(tx, transfer.unique_id)
     return asks_again(tx, transfer, now, policy.pace)
+
+
+def _note_pool(
+    tx: Transaction, transfer: Transfer, outcome: str, now: datetime, policy: Policy
+) -> None:
+    """Fewer nonces at once when a pool has no room for more; every mined one makes room again."""
+    if outcome not in NO_ROOM:
+        return
+    window, not_since = policy.limits.window, now - POOL_FULL_AGAIN_AFTER
+    if wallet_store.shrink_pool_room(
+        tx, transfer.wallet, transfer.chain_id, window, now, not_since
+    ):
+        count("pool_full")
+        logger.warning("window_shrunk", wallet=transfer.wallet, outcome=outcome)
 
 
 def _receipt(
@@ -99,7 +118,7 @@ def _receipt(
             attempt_store.move_attempt(tx, transfer.tx_hash or message.tx_hash, "sent", now)
             transfer = locked(tx, transfer.unique_id)
         return _still_out(tx, transfer, message, now, policy)
-    _note_mined(tx, transfer, message, now)
+    _note_mined(tx, transfer, message, now, policy)
     transfer = locked(tx, transfer.unique_id)
     if message.head_number - message.block_number + 1 < policy.confirmations:
         return asks_again(tx, transfer, now, policy.pace)
@@ -139,8 +158,7 @@ def _nonce_found(
     if ours or transfer.state != "broadcast" or transfer.nonce != message.nonce:
         return []  # the question for its receipts goes on
     reason = f"nonce {message.nonce} was consumed by {message.tx_hash}, which is not ours"
-    wallet_store.freeze_wallet(tx, transfer.wallet, transfer.chain_id, reason)
-    logger.error("wallet_frozen", wallet=transfer.wallet, reason=reason)
+    freeze(tx, transfer, reason)
     return park(tx, transfer, "nonce_consumed_by_another_transaction", now)
 
 
@@ -170,7 +188,7 @@ def _is_final(transfer: Transfer, message: ReceiptObserved) -> bool:
 
 
 def _note_mined(
-    tx: Transaction, transfer: Transfer, message: ReceiptObserved, now: datetime
+    tx: Transaction, transfer: Transfer, message: ReceiptObserved, now: datetime, policy: Policy
 ) -> None:
     """Of all bytes on the nonce, these are the ones that were mined (now)."""
     if transfer.state == "mined" and transfer.tx_hash not in (None, message.tx_hash):
@@ -178,9 +196,10 @@ def _note_mined(
     store.set_receipt(tx, message)
     attempt_store.move_attempt(tx, message.tx_hash, "mined", now)
     attempt_store.supersede_others(tx, transfer.unique_id, message.tx_hash, now)
-    attempt_store.drop_order(tx, transfer.unique_id)
+    attempt_store.drop_order(tx, transfer.unique_id, now)
     if transfer.state != "mined":
         move(tx, transfer, "mined", now)
+        wallet_store.widen_pool_room(tx, transfer.wallet, transfer.chain_id, policy.limits.window)
 
 
 def _tell_foreign(tx: Transaction, message: ReceiptObserved) -> None:
@@ -189,6 +208,7 @@ def _tell_foreign(tx: Transaction, message: ReceiptObserved) -> None:
     The log only: what is done about it is decided by finalized evidence.
     """
     if message.sender and wallet_store.is_ours(tx, message.sender):
+        count("foreign_transaction")
         logger.error(
             "foreign_transaction",
             wallet=message.sender,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from microbatch.codec import agrees
 from microbatch.errors import PermanentFailure
-from microbatch.hostpay import store
+from microbatch.hostpay import store, wallet_store
 from microbatch.hostpay.cancelling import cancel as cancel  # noqa: PLC0414 - for operations
 from microbatch.hostpay.due import asks_again, looks_again, messages_due
 from microbatch.hostpay.model import DECIMALS, ENDED, NOT_YET, Limits, Transfer
@@ -93,16 +93,23 @@ def _reserve(
 ) -> None:
     assert swap.cn_api_id is not None
     assert swap.payin_address is not None
+    limits = policy.limits
+    addresses = [wallet.address for wallet in limits.wallets]
+    is_eth = swap.from_currency == "eth"
     store.insert(
         tx,
         unique_id=swap.swap_id,
         context=swap.context,
         swap_id=swap.swap_id,
         cn_api_id=swap.cn_api_id,
-        wallet=policy.limits.wallet,
-        chain_id=policy.limits.chain_id,
+        # USDT arrives at the first wallet, so it is there that it is paid from.
+        wallet=(
+            wallet_store.least_busy(tx, addresses, limits.chain_id) if is_eth else addresses[0]
+        ),
+        chain_id=limits.chain_id,
         currency=swap.from_currency,
         network=swap.from_network,
+        token=None if is_eth else limits.token,
         to_address=swap.payin_address,
         amount_units=swap.from_amount_units,
         state="parked" if problem else "requested",

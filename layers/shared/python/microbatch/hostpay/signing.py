@@ -1,11 +1,12 @@
 """Bind a transfer to one nonce and commit its bytes before any of them leaves."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
 from microbatch.errors import ConfigurationError
 from microbatch.hostpay import attempt_store, store, wallet_store
-from microbatch.hostpay.clearance import clearance
+from microbatch.hostpay.clearance import WINDOW_FULL, adoption_refusal, clearance
 from microbatch.hostpay.due import broadcast, looks_again, messages_due
 from microbatch.hostpay.fees import fees_for
 from microbatch.hostpay.model import (
@@ -16,11 +17,12 @@ from microbatch.hostpay.model import (
     call_of,
     readiness,
 )
-from microbatch.hostpay.moves import locked, move, park
+from microbatch.hostpay.moves import freeze, locked, move, park
 from microbatch.hostpay.service import Policy
+from microbatch.market import service as market
 from microbatch.messages import Outgoing, PaymentExecutionRequest
 from microbatch.platform.database import Transaction
-from microbatch.platform.observability import logger
+from microbatch.platform.observability import count, logger
 
 
 class SignedTransaction(Protocol):
@@ -67,12 +69,15 @@ class Signer(Protocol):
         ...
 
 
+Signers = Mapping[str, Signer]  # by the lower-case address of the wallet
+
+
 def sign(
     message: PaymentExecutionRequest,
     tx: Transaction,
     now: datetime,
     policy: Policy,
-    signer: Signer,
+    signers: Signers,
 ) -> list[Outgoing]:
     """Sign an approved transfer from its row, once. The message is only a hint which.
 
@@ -81,22 +86,29 @@ def sign(
     """
     transfer = locked(tx, message.unique_id)
     if transfer.state in ("signed", "broadcast") and attempt_store.ordered(tx, transfer.unique_id):
-        return _sign_ordered(tx, transfer, now, policy, signer)
+        return _sign_ordered(tx, transfer, now, policy, signers)
     if transfer.state == "signed":
         return messages_due(tx, transfer, now) if transfer.asked_at is None else []
     if transfer.state != "approved":
         return []
-    if signer.address.lower() != policy.limits.wallet.lower():
-        raise ConfigurationError(
-            f"the wallet's key is that of {signer.address}, not of HOST_WALLET_ADDRESS:"
-            " nothing is signed"
-        )
+    ruling = readiness(transfer, policy.limits, now)
+    if ruling.verdict is not Verdict.SIGN:
+        return _follow(tx, transfer, ruling, now, policy)
+    signer = _signer_of(transfer, signers)
     if not signer.accepts(transfer.to_address):
         return _follow(tx, transfer, Ruling(Verdict.PARK, "payin_checksum_wrong"), now, policy)
-    ruling = readiness(transfer, policy.limits, now)
-    if ruling.verdict is Verdict.SIGN:
-        return _under_lock(tx, transfer, now, policy, signer)
-    return _follow(tx, transfer, ruling, now, policy)
+    return _under_lock(tx, transfer, now, policy, signer)
+
+
+def _signer_of(transfer: Transfer, signers: Signers) -> Signer:
+    signer = signers.get(transfer.wallet)
+    if signer is None:
+        held = ", ".join(each.address for each in signers.values())
+        raise ConfigurationError(
+            f"there is no key for {transfer.wallet} of HOST_WALLET_ADDRESS, only for {held}:"
+            " nothing is signed"
+        )
+    return signer
 
 
 def _under_lock(
@@ -105,33 +117,25 @@ def _under_lock(
     """The wallet's lock is held from here to the commit: nonces have no gaps."""
     wallet = wallet_store.lock_wallet(tx, transfer.wallet, transfer.chain_id)
     if wallet is None:
-        if not _adopt(tx, transfer, now):
-            return _follow(
-                tx, transfer, Ruling(Verdict.WAIT, "wallet_has_open_nonces"), now, policy
-            )
+        refusal = adoption_refusal(transfer, policy.limits)
+        if refusal:
+            return _follow(tx, transfer, Ruling(Verdict.WAIT, refusal), now, policy)
+        _adopt(tx, transfer, now)
         wallet = wallet_store.lock_wallet(tx, transfer.wallet, transfer.chain_id)
         assert wallet is not None
     state = wallet_store.wallet_state(tx, transfer, wallet, now)
-    ruling = clearance(transfer, state, policy.limits)
+    eth_usd = market.fresh_price(tx, now, policy.observation_max_age_seconds)
+    ruling = clearance(transfer, state, policy.limits, eth_usd)
     if ruling.verdict is not Verdict.SIGN:
         return _follow(tx, transfer, ruling, now, policy)
     return [_bind_and_sign(tx, transfer, now, policy.limits, signer)]
 
 
-def _adopt(tx: Transaction, transfer: Transfer, now: datetime) -> bool:
-    """Take the wallet into our books at its finalized count, if nothing of it is in flight."""
-    counts = {
-        transfer.preflight_finalized_nonce,
-        transfer.preflight_latest_nonce,
-        transfer.preflight_pending_nonce,
-    }
-    if len(counts) != 1:
-        return False
+def _adopt(tx: Transaction, transfer: Transfer, now: datetime) -> None:
     first_nonce = transfer.preflight_finalized_nonce
     assert first_nonce is not None
     wallet_store.adopt_wallet(tx, transfer.wallet, transfer.chain_id, first_nonce, now)
     logger.info("wallet_adopted", wallet=transfer.wallet, first_nonce=first_nonce)
-    return True
 
 
 def _bind_and_sign(
@@ -165,14 +169,15 @@ def _bind_and_sign(
 
 
 def _sign_ordered(
-    tx: Transaction, transfer: Transfer, now: datetime, policy: Policy, signer: Signer
+    tx: Transaction, transfer: Transfer, now: datetime, policy: Policy, signers: Signers
 ) -> list[Outgoing]:
     """Sign a bump that the recorder has ordered: the same nonce, payee and amount, other fees."""
     ordered = attempt_store.ordered(tx, transfer.unique_id)
     wallet = wallet_store.lock_wallet(tx, transfer.wallet, transfer.chain_id)
     if ordered is None or wallet is None or wallet["status"] != "active":
         return []
-    if (transfer.wallet, transfer.chain_id) != (signer.address.lower(), policy.limits.chain_id):
+    signer = signers.get(transfer.wallet)
+    if signer is None or transfer.chain_id != policy.limits.chain_id:
         # Another wallet's bytes on this nonce number would be a second payment.
         logger.error("ordered_for_another_wallet", unique_id=transfer.unique_id)
         return []
@@ -206,7 +211,8 @@ def _follow(
     if ruling.verdict is Verdict.PARK:
         return park(tx, transfer, ruling.reason, now)
     if ruling.verdict is Verdict.FREEZE:
-        wallet_store.freeze_wallet(tx, transfer.wallet, transfer.chain_id, ruling.reason)
-        logger.error("wallet_frozen", wallet=transfer.wallet, reason=ruling.reason)
-    logger.error("signing_waits", unique_id=transfer.unique_id, reason=ruling.reason)
+        freeze(tx, transfer, ruling.reason)
+    if ruling.reason != WINDOW_FULL:  # that one ends by itself, with the next block
+        count("signing_waits")
+    logger.warning("signing_waits", unique_id=transfer.unique_id, reason=ruling.reason)
     return looks_again(tx, transfer, now, policy.pace, at_once=False)

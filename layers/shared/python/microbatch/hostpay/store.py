@@ -27,6 +27,7 @@ def insert(
     chain_id: int,
     currency: str,
     network: str,
+    token: str | None,
     to_address: str,
     amount_units: int,
     state: str,
@@ -38,10 +39,10 @@ def insert(
         tx.execute(
             """
             INSERT INTO transfers (unique_id, context, kind, swap_id, cn_api_id, wallet, chain_id,
-                currency, network, to_address, amount_units, state, state_since, created_at,
-                reason)
+                currency, network, token, to_address, amount_units, state, state_since,
+                created_at, reason)
             VALUES (%(unique_id)s, %(context)s, 'exchange', %(swap_id)s, %(cn_api_id)s,
-                %(wallet)s, %(chain_id)s, %(currency)s, %(network)s, %(to_address)s,
+                %(wallet)s, %(chain_id)s, %(currency)s, %(network)s, %(token)s, %(to_address)s,
                 %(amount_units)s, %(state)s, %(now)s, %(now)s, %(reason)s)
             ON CONFLICT (unique_id) DO NOTHING
             """,
@@ -53,6 +54,7 @@ def insert(
             chain_id=chain_id,
             currency=currency,
             network=network,
+            token=token,
             to_address=to_address,
             amount_units=amount_units,
             state=state,

@@ -1,5 +1,6 @@
 """SQL of wallets and nonces, one statement a function."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from microbatch.platform.database import Transaction
 def lock_wallet(tx: Transaction, wallet: str, chain_id: int) -> dict[str, Any] | None:
     """The wallet's row, locked: whoever holds it is the only one to take a nonce."""
     return tx.one(
-        "SELECT first_nonce, next_nonce, status FROM wallets"
+        "SELECT first_nonce, next_nonce, status, pool_room FROM wallets"
         " WHERE address = %(wallet)s AND chain_id = %(chain_id)s FOR UPDATE",
         wallet=wallet,
         chain_id=chain_id,
@@ -51,23 +52,33 @@ def wallet_state(
     """What is in flight from the wallet and what was signed in the last 24 hours."""
     row = tx.one(
         """
-        SELECT
-            (SELECT count(*) FROM transfers WHERE wallet = %(wallet)s AND chain_id = %(chain_id)s
-                AND state IN ('signed', 'broadcast')) AS in_flight,
-            (SELECT coalesce(sum(cost), 0) FROM (
-                SELECT max(a.value_wei + a.gas_limit * a.max_fee_per_gas_wei) AS cost
-                FROM transfer_attempts a JOIN transfers t USING (unique_id)
-                WHERE t.wallet = %(wallet)s AND t.chain_id = %(chain_id)s
-                    AND (t.state IN ('signed', 'broadcast')
-                        -- mined since the balance was read: that balance still holds its cost
-                        OR (t.state IN ('mined', 'confirmed') AND t.state_since > %(seen_at)s))
-                GROUP BY a.unique_id) AS costs) AS in_flight_cost_wei,
-            (SELECT coalesce(sum(CASE WHEN token IS NULL THEN amount_units ELSE 0 END), 0)
-                FROM transfers WHERE wallet = %(wallet)s AND chain_id = %(chain_id)s
-                AND signed_at > %(day_ago)s) AS signed_today_wei
+        WITH ours AS (
+            SELECT unique_id, token, amount_units, signed_at > %(day_ago)s AS is_of_today,
+                state IN ('signed', 'broadcast') AS is_out,
+                -- mined since the balance was read: that balance still holds its cost
+                state IN ('mined', 'confirmed', 'settled', 'failed')
+                    AND state_since > %(seen_at)s AS is_unseen
+            FROM transfers WHERE wallet = %(wallet)s AND chain_id = %(chain_id)s
+                AND signed_at IS NOT NULL
+                AND (signed_at > %(day_ago)s OR state NOT IN ('settled', 'rejected', 'failed'))
+        ), costs AS (
+            SELECT max(a.value_wei + a.gas_limit * a.max_fee_per_gas_wei) AS cost
+            FROM transfer_attempts a JOIN ours USING (unique_id) WHERE is_out OR is_unseen
+            GROUP BY unique_id
+        )
+        SELECT count(*) FILTER (WHERE is_out) AS in_flight,
+            (SELECT coalesce(sum(cost), 0) FROM costs) AS in_flight_cost_wei,
+            coalesce(sum(amount_units) FILTER (WHERE (is_out OR is_unseen)
+                AND token = %(token)s), 0) AS in_flight_token_units,
+            coalesce(sum(amount_units) FILTER (WHERE is_of_today AND token IS NULL), 0)
+                AS signed_today_wei,
+            coalesce(sum(amount_units) FILTER (WHERE is_of_today AND token = %(token)s), 0)
+                AS signed_today_token_units
+        FROM ours
         """,
         wallet=transfer.wallet,
         chain_id=transfer.chain_id,
+        token=transfer.token,
         seen_at=transfer.preflight_at,
         day_ago=now - timedelta(days=1),
     )
@@ -75,9 +86,66 @@ def wallet_state(
     return WalletState(
         next_nonce=wallet["next_nonce"],
         status=wallet["status"],
-        in_flight=int(row["in_flight"]),
-        in_flight_cost_wei=int(row["in_flight_cost_wei"]),
-        signed_today_wei=int(row["signed_today_wei"]),
+        pool_room=wallet["pool_room"],
+        **{name: int(found) for name, found in row.items()},
+    )
+
+
+def least_busy(tx: Transaction, wallets: Sequence[str], chain_id: int) -> str:
+    """The wallet with the fewest transfers before it, of those that are not frozen.
+
+    The first of several alike; and the first of all when every one is frozen: there it waits.
+    """
+    row = tx.one(
+        """
+        SELECT ours.address
+        FROM unnest(%(wallets)s::text[]) WITH ORDINALITY AS ours (address, place)
+        LEFT JOIN wallets w ON w.address = ours.address AND w.chain_id = %(chain_id)s
+        ORDER BY w.status IS NOT DISTINCT FROM 'frozen',
+            CASE WHEN w.status IS DISTINCT FROM 'frozen' THEN (SELECT count(*) FROM transfers t
+                WHERE t.wallet = ours.address AND t.chain_id = %(chain_id)s
+                AND t.state IN ('requested', 'approved', 'signed', 'broadcast')) END,
+            place
+        LIMIT 1
+        """,
+        wallets=list(wallets),
+        chain_id=chain_id,
+    )
+    assert row is not None
+    return str(row["address"])
+
+
+def shrink_pool_room(
+    tx: Transaction, wallet: str, chain_id: int, window: int, now: datetime, not_since: datetime
+) -> bool:
+    """A pool is full: halve what we send to it; False when that was done a moment ago."""
+    return bool(
+        tx.execute(
+            """
+            UPDATE wallets SET pool_full_at = %(now)s, pool_room = greatest(1, least(
+                coalesce(pool_room, %(window)s), (SELECT count(*) FROM transfers t
+                    WHERE t.wallet = wallets.address AND t.chain_id = wallets.chain_id
+                    AND t.state IN ('signed', 'broadcast'))) / 2)
+            WHERE address = %(wallet)s AND chain_id = %(chain_id)s
+                AND (pool_full_at IS NULL OR pool_full_at <= %(not_since)s)
+            """,
+            wallet=wallet,
+            chain_id=chain_id,
+            window=window,
+            now=now,
+            not_since=not_since,
+        )
+    )
+
+
+def widen_pool_room(tx: Transaction, wallet: str, chain_id: int, window: int) -> None:
+    """One more of ours was mined: there is room for one more, up to the window."""
+    tx.execute(
+        "UPDATE wallets SET pool_room = nullif(least(pool_room + 1, %(window)s), %(window)s)"
+        " WHERE address = %(wallet)s AND chain_id = %(chain_id)s AND pool_room IS NOT NULL",
+        wallet=wallet,
+        chain_id=chain_id,
+        window=window,
     )
 
 

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 from decimal import Decimal, InvalidOperation
 
 from microbatch.errors import ConfigurationError
 
-ADDRESS_CHARACTERS = 42
+ADDRESS = re.compile("0x[0-9a-f]{40}")
+EVERYBODY = "everybody"
 
 
 def setting(name: str) -> str:
@@ -38,10 +40,37 @@ def percent(name: str) -> Decimal:
 
 def address(name: str) -> str:
     """A setting that is an Ethereum address, in lower case: one spelling, one wallet."""
-    value = setting(name).lower()
-    if not value.startswith("0x") or len(value) != ADDRESS_CHARACTERS:
+    return _address_in(setting(name), name)
+
+
+def allow_list(name: str) -> frozenset[str]:
+    """A setting that is Ethereum addresses, by white space; none of them for "everybody"."""
+    if setting(name) == EVERYBODY:
+        return frozenset()
+    return frozenset(_address_in(text, name) for text in setting(name).split())
+
+
+def counted_addresses(name: str) -> dict[str, int]:
+    """A setting that is one or more addresses, by white space, each with a count: `0x…@17`.
+
+    The count is 0 where none is named.
+    """
+    found: dict[str, int] = {}
+    for text in setting(name).split():
+        spelt, at, count = text.partition("@")
+        wallet = _address_in(spelt, name)
+        if at and not (count.isascii() and count.isdigit()):
+            raise ConfigurationError(f"setting {name}: {text} has a count that is no whole number")
+        if wallet in found:
+            raise ConfigurationError(f"setting {name} names {wallet} twice")
+        found[wallet] = int(count or "0")
+    return found
+
+
+def _address_in(text: str, name: str) -> str:
+    if not ADDRESS.fullmatch(text.lower()):
         raise ConfigurationError(f"setting {name} is not an Ethereum address")
-    return value
+    return text.lower()
 
 
 def mapping_of(name: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from microbatch.wiring.environment import mapping_of, setting, whole_number
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-    from microbatch.hostpay.signing import Signer
+    from microbatch.hostpay.signing import Signer, Signers
     from microbatch.platform.bus import EventBus
     from microbatch.platform.database import Database
     from microbatch.platform.queues import Queues
@@ -146,25 +146,28 @@ def node() -> "Node | Nodes":
 
 
 @cache
-def signer() -> "Signer":
-    """The host wallet's key: a secret, or one inside KMS."""
+def signers() -> "Signers":
+    """The host wallets' keys, by address: in a secret, by white space, or inside KMS."""
     source = setting("WALLET_KEY_SOURCE")
-    if source == "kms":
-        return _kms_signer()
-    if source != "secret":
+    if source not in ("secret", "kms"):
         raise ConfigurationError("setting WALLET_KEY_SOURCE is neither secret nor kms")
+    held = _kms_signers() if source == "kms" else _secret_signers()
+    return {each.address.lower(): each for each in held}
+
+
+def _secret_signers() -> "list[Signer]":
     from microbatch.vendors.ethereum.key_signer import KeySigner  # noqa: PLC0415
 
-    return KeySigner(secrets().text("HOST_WALLET_PRIVATE_KEY"))
+    return [KeySigner(key) for key in secrets().text("HOST_WALLET_PRIVATE_KEY").split()]
 
 
-def _kms_signer() -> "Signer":
+def _kms_signers() -> "list[Signer]":
     from microbatch.platform.kms import KmsKey  # noqa: PLC0415
     from microbatch.vendors.ethereum.kms_signer import KmsSigner  # noqa: PLC0415
 
     # It is called under the wallet's lock, so others wait for as long as it takes.
     client = aws_client("kms", connect_seconds=KMS_SECONDS_MAX, read_seconds=KMS_SECONDS_MAX)
-    return KmsSigner(KmsKey(client, setting("WALLET_KMS_KEY_ID")))
+    return [KmsSigner(KmsKey(client, key_id)) for key_id in setting("WALLET_KMS_KEY_ID").split()]
 
 
 @cache
@@ -196,6 +199,6 @@ def _webhook_keys() -> object:
 _MADE_OF: dict[str, Callable[[], object]] = {
     "CHANGENOW_API_KEY": changenow,
     "ETHEREUM_RPC_URL": node,
-    "HOST_WALLET_PRIVATE_KEY": signer,
+    "HOST_WALLET_PRIVATE_KEY": signers,
     "PAYMENTS_WEBHOOK_SECRET": _webhook_keys,
 }

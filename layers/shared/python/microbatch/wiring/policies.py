@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING
 
 from microbatch.messages import QUEUES
 from microbatch.money import Wei
-from microbatch.wiring.environment import address, percent, whole_number
+from microbatch.wiring.environment import (
+    address,
+    allow_list,
+    counted_addresses,
+    percent,
+    whole_number,
+)
 from microbatch.wiring.parts import dead_letters, queues
 
 if TYPE_CHECKING:
@@ -19,9 +25,9 @@ if TYPE_CHECKING:
     from microbatch.swap.service import Policy as SwapPolicy
 
 
-def host_wallet() -> str:
-    """The wallet that pays."""
-    return address("HOST_WALLET_ADDRESS")
+def host_wallets() -> tuple[str, ...]:
+    """The wallets that pay; USDT and refunds arrive at the first."""
+    return tuple(counted_addresses("HOST_WALLET_ADDRESS"))
 
 
 @cache
@@ -49,7 +55,7 @@ def conversion_policy() -> "ConversionPolicy":
         observation_max_age_seconds=whole_number("OBSERVATION_MAX_AGE_SECONDS"),
         minimum_margin_percent=percent("PROVIDER_MINIMUM_MARGIN_PERCENT"),
         band_percent=percent("SANITY_BAND_PERCENT"),
-        wallet=address("HOST_WALLET_ADDRESS"),
+        wallet=host_wallets()[0],
     )
 
 
@@ -82,7 +88,7 @@ def swap_policy() -> "SwapPolicy":
 @cache
 def hostpay_policy() -> "HostpayPolicy":
     """How a host payment is run."""
-    from microbatch.hostpay.model import Limits  # noqa: PLC0415
+    from microbatch.hostpay.model import HostWallet, Limits  # noqa: PLC0415
     from microbatch.hostpay.service import Policy  # noqa: PLC0415
 
     return Policy(
@@ -91,12 +97,18 @@ def hostpay_policy() -> "HostpayPolicy":
         observation_max_age_seconds=whole_number("OBSERVATION_MAX_AGE_SECONDS"),
         limits=Limits(
             chain_id=whole_number("CHAIN_ID"),
-            wallet=address("HOST_WALLET_ADDRESS"),
+            wallets=tuple(
+                HostWallet(*each) for each in counted_addresses("HOST_WALLET_ADDRESS").items()
+            ),
+            token=address("USDT_ADDRESS"),
+            allowed_payees=allow_list("PAYEE_ALLOW_LIST"),
+            window=whole_number("NONCE_WINDOW"),
             approval_max_age_seconds=whole_number("APPROVAL_MAX_AGE_SECONDS"),
             preflight_max_age_seconds=whole_number("PREFLIGHT_MAX_AGE_SECONDS"),
             transfer_max_wei=Wei(whole_number("TRANSFER_MAX_WEI")),
             transfer_max_token_units=whole_number("TRANSFER_MAX_MICROUSDT"),
             daily_max_wei=Wei(whole_number("DAILY_MAX_WEI")),
+            daily_max_token_units=whole_number("DAILY_MAX_MICROUSDT"),
             fee_per_gas_ceiling_wei=Wei(whole_number("MAX_FEE_PER_GAS_CEILING_WEI")),
             gas_cost_max_percent=whole_number("GAS_COST_MAX_PERCENT"),
             bump_after_blocks=whole_number("BUMP_AFTER_BLOCKS"),
@@ -113,7 +125,7 @@ def observation_source() -> "Source":
 
     return Source(
         period_seconds=whole_number("OBSERVATION_PERIOD_SECONDS"),
-        wallet=address("HOST_WALLET_ADDRESS"),
+        wallet=host_wallets()[0],
         chain_id=whole_number("CHAIN_ID"),
         token=address("USDT_ADDRESS"),
         price_feed=address("ETH_USD_FEED_ADDRESS"),
@@ -134,7 +146,7 @@ def operator_surroundings() -> "Surroundings":
     from microbatch.operations.acts import Surroundings  # noqa: PLC0415
     from microbatch.vendors.ethereum.signing import is_checksummed  # noqa: PLC0415
 
-    ours = {address("HOST_WALLET_ADDRESS").lower(), address("USDT_ADDRESS").lower()}
+    ours = {*host_wallets(), address("USDT_ADDRESS")}
     return Surroundings(
         is_checksummed=is_checksummed,
         never_paid=frozenset(ours),

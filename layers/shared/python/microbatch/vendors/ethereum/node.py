@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from microbatch.errors import InvalidInput, RetryLater
+from microbatch.errors import InvalidInput
 from microbatch.vendors.ethereum.answers import (
     Broadcast,
     Observation,
@@ -37,11 +37,15 @@ from microbatch.vendors.ethereum.rpc import (
     malformed,
     octets,
     quantity,
-    words,
+)
+from microbatch.vendors.ethereum.tokens import (
+    PAYEE_BLACKLISTED,
+    is_blacklisted,
+    payee_of,
+    token_balance,
 )
 from microbatch.vendors.wire import ETHEREUM_ADDRESS, cut
 
-BALANCE_OF = "0x70a08231"
 UNKNOWN_BLOCK_CODE = -39001
 PROBLEM_MAX_BYTES = 200
 
@@ -64,12 +68,15 @@ class Node:
         """
         wallet, to_address = _address("wallet", wallet), _address("to_address", to_address)
         balance_wei = self._quantity("eth_getBalance", wallet, "latest")
+        token = _address("token", token) if token else ""
         gas_estimate, problem = self._gas(wallet, to_address, value_wei, data, balance_wei)
+        if token and is_blacklisted(self._rpc, token, payee_of(data)):
+            gas_estimate, problem = 0, PAYEE_BLACKLISTED
         return Preflight(
             chain_id=self._quantity("eth_chainId"),
             fees=fees_now(self._rpc),
             balance_wei=balance_wei,
-            token_balance_units=self._token_balance(token, wallet) if token else None,
+            token_balance_units=token_balance(self._rpc, token, wallet) if token else None,
             latest_nonce=self._nonce(wallet, "latest"),
             pending_nonce=self._nonce(wallet, "pending"),
             finalized_nonce=self._nonce(wallet, "finalized"),
@@ -184,7 +191,7 @@ class Node:
             chain_id=self._quantity("eth_chainId"),
             fees=fees_now(self._rpc),
             balance_wei=self._quantity("eth_getBalance", wallet, "latest"),
-            token_balance_units=self._token_balance(token, wallet),
+            token_balance_units=token_balance(self._rpc, _address("token", token), wallet),
             price=usable_price(self._rpc, _address("price_feed", price_feed), now),
         )
 
@@ -215,20 +222,14 @@ class Node:
         if data:
             call["data"] = "0x" + data.hex()
         try:
-            return self._quantity("eth_estimateGas", call), ""
+            # At the latest block: what is on its way already is counted by the signer.
+            return self._quantity("eth_estimateGas", call, "latest"), ""
         except NodeRefusal as refusal:
             if "insufficient funds" in refusal.message.lower():
                 return 0, "insufficient_funds"
             if refusal.reverted:
                 return 0, cut(f"reverted: {refusal.message}", PROBLEM_MAX_BYTES)
             raise
-
-    def _token_balance(self, token: str, wallet: str) -> int:
-        call = {"to": _address("token", token), "data": BALANCE_OF + wallet[2:].rjust(64, "0")}
-        found = words(octets("eth_call", self._rpc.call("eth_call", call, "latest")))
-        if not found:
-            raise RetryLater(f"Ethereum node: there is no token at {token}")
-        return found[0]
 
     def _receipt(self, tx_hash: str) -> dict[str, Any] | None:
         wanted = tx_hash.lower()

@@ -1,0 +1,46 @@
+"""What an ERC-20 token says: balances, and whom USDT has put on its blacklist."""
+
+from microbatch.errors import InvalidInput, RetryLater
+from microbatch.vendors.ethereum.rpc import NodeRefusal, Rpc, octets, words
+from microbatch.vendors.ethereum.signing import TRANSFER_SELECTOR
+from microbatch.vendors.wire import cut
+
+BALANCE_OF = "0x70a08231"
+IS_BLACKLISTED = "0xe47d6060"  # isBlackListed(address) of TetherToken
+PAYEE_BLACKLISTED = "payee_blacklisted"
+TRANSFER_CALL_BYTES = 4 + 2 * 32
+PAYEE_ENDS_AT = 4 + 32
+ADDRESS_BYTES = 20
+
+
+def token_balance(rpc: Rpc, token: str, wallet: str) -> int:
+    """What a wallet has of the token. Raises RetryLater where there is none."""
+    found = _view(rpc, token, BALANCE_OF, wallet)
+    if not found:
+        raise RetryLater(f"Ethereum node: there is no token at {token}")
+    return found[0]
+
+
+def is_blacklisted(rpc: Rpc, token: str, payee: str) -> bool:
+    """Whether the token says so: USDT takes from such an address whatever it gets.
+
+    A token without such a list is one that blacklists nobody.
+    """
+    try:
+        return _view(rpc, token, IS_BLACKLISTED, payee)[:1] == [1]
+    except NodeRefusal as refusal:
+        if refusal.reverted:
+            return False
+        raise
+
+
+def payee_of(data: bytes) -> str:
+    """To whom a call transfer(address,uint256) moves tokens. Raises InvalidInput."""
+    if len(data) != TRANSFER_CALL_BYTES or not data.startswith(TRANSFER_SELECTOR):
+        raise InvalidInput(f"data {cut(data.hex(), 80)!r} is not a call of transfer()")
+    return "0x" + data[PAYEE_ENDS_AT - ADDRESS_BYTES : PAYEE_ENDS_AT].hex()
+
+
+def _view(rpc: Rpc, token: str, selector: str, address: str) -> list[int]:
+    call = {"to": token, "data": selector + address[2:].rjust(64, "0")}
+    return words(octets("eth_call", rpc.call("eth_call", call, "latest")))
