@@ -3,9 +3,11 @@ PYTHON ?= python3
 PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check
 REQUIREMENTS := requirements.txt $(wildcard layers/*.txt layers/*/requirements.txt)
 ENVIRONMENT ?= dev
+SEEDS ?= 50
+FIRST ?= 1
 export PYTHONPATH := layers/shared/python
 
-.PHONY: help install format check test demo up down synth deploy clean
+.PHONY: help install format check test torture demo up down synth deploy clean
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s%s\n", $$1, $$2 }' Makefile
 
@@ -26,6 +28,9 @@ check: install  ## formatting, lint, types, which room may import which
 
 test: install  ## unit, integration, infrastructure and end-to-end tests
 	.venv/bin/pytest tests
+
+torture: install  ## host payments under faults drawn from seeds: SEEDS=50 FIRST=1
+	@.venv/bin/python -m tests.torture --seeds "$(SEEDS)" --first "$(FIRST)"
 
 demo: install  ## a day of payments on real parts, from webhook to exact shares
 	@.venv/bin/python -m local.demo

@@ -9,6 +9,16 @@ from tests.hostile.world import World
 
 COUNT = "eth_getTransactionCount"
 RECEIPT = "eth_getTransactionReceipt"
+IMPOSSIBLE = [  # what no transaction costs; what no chain comes to, and no row of ours holds
+    ("eth_estimateGas", 0),
+    ("eth_estimateGas", 17_000),
+    ("eth_estimateGas", 2**63),
+    ("eth_estimateGas", 2**64),
+    (COUNT, 2**63),
+    (COUNT, 2**64),
+    ("eth_blockNumber", 2**63),
+    ("eth_chainId", 2**64),
+]
 BLIND: list[dict[str, Any]] = [
     {"kind": "error", "error": "internal_error"},
     {"kind": "error", "error": "indexing"},
@@ -84,4 +94,18 @@ def test_a_consumed_nonce_without_any_receipt_stays_undecided(
     assert searched == (fault["kind"] == "null")
     world.proxy.lift(blind)
     world.live(30)
+    world.assert_all_paid_once()
+
+
+@pytest.mark.parametrize(("method", "number"), IMPOSSIBLE)
+def test_a_number_that_cannot_be_is_no_answer(world: World, method: str, number: int) -> None:
+    """S9. Nobody stumbles over it, and the wallet is not frozen for it."""
+    world.order()
+    world.until("confirmed")
+    lie = world.proxy.fault("result", method, result=hex(number), times=4)
+    world.order()
+    world.live(40)
+    assert lie.spent
+    assert world.dead == []
+    assert len(world.transfers()) == 2
     world.assert_all_paid_once()

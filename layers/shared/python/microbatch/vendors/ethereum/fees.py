@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from microbatch.vendors.ethereum.rpc import Rpc, malformed, quantity
+from microbatch.vendors.ethereum.rpc import Rpc, malformed, number, quantity
 
 METHOD = "eth_feeHistory"
 FEE_HISTORY_BLOCKS = 20
@@ -35,7 +35,7 @@ def fees_now(rpc: Rpc) -> Fees:
             if ratio
         )
         return Fees(
-            head_number=quantity(METHOD, history["oldestBlock"]) + len(used) - 1,
+            head_number=number(METHOD, history["oldestBlock"]) + len(used) - 1,
             base_fee_wei=quantity(METHOD, history["baseFeePerGas"][len(used)]),
             priority_fee_wei=max([PRIORITY_FEE_MIN_WEI, *tips[len(tips) // 2 :][:1]]),
         )

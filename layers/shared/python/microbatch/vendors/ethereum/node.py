@@ -24,6 +24,7 @@ from microbatch.vendors.ethereum.fees import fees_now
 from microbatch.vendors.ethereum.nonces import Consumer, consumer_of
 from microbatch.vendors.ethereum.receipts import (
     GET_RECEIPT,
+    receipt_number,
     receipt_quantity,
     receipt_sender,
     receipt_status,
@@ -35,6 +36,7 @@ from microbatch.vendors.ethereum.rpc import (
     Rpc,
     block_hash,
     malformed,
+    number,
     octets,
     quantity,
 )
@@ -48,6 +50,7 @@ from microbatch.vendors.wire import ETHEREUM_ADDRESS, cut
 
 UNKNOWN_BLOCK_CODE = -39001
 PROBLEM_MAX_BYTES = 200
+GAS_MIN = 21_000  # no transaction costs less
 
 
 class Node:
@@ -73,7 +76,7 @@ class Node:
         if token and is_blacklisted(self._rpc, token, payee_of(data)):
             gas_estimate, problem = 0, PAYEE_BLACKLISTED
         return Preflight(
-            chain_id=self._quantity("eth_chainId"),
+            chain_id=self._number("eth_chainId"),
             fees=fees_now(self._rpc),
             balance_wei=balance_wei,
             token_balance_units=token_balance(self._rpc, token, wallet) if token else None,
@@ -115,7 +118,7 @@ class Node:
         finalized_nonce = self._finalized_nonce_or_zero(wallet)
         latest_nonce = self._nonce(wallet, "latest")
         found = self._receipt(tx_hash)
-        head_number = self._quantity("eth_blockNumber")
+        head_number = self._number("eth_blockNumber")
         if found is None:
             return Receipt(
                 status="absent",
@@ -123,7 +126,7 @@ class Node:
                 latest_nonce=latest_nonce,
                 finalized_nonce=finalized_nonce,
             )
-        block_number = receipt_quantity(found, "blockNumber")
+        block_number = receipt_number(found, "blockNumber")
         return Receipt(
             status=receipt_status(found),
             head_number=max(head_number, block_number),  # nodes behind one URL differ by a block
@@ -132,7 +135,7 @@ class Node:
             block_number=block_number,
             block_hash=block_hash(GET_RECEIPT, found.get("blockHash")),
             canonical_hash=self._canonical_hash(block_number),
-            gas_used=receipt_quantity(found, "gasUsed"),
+            gas_used=receipt_number(found, "gasUsed"),
             effective_gas_price_wei=receipt_quantity(found, "effectiveGasPrice"),
             sender=receipt_sender(found),
         )
@@ -144,10 +147,10 @@ class Node:
         """
         token, to_address = _address("token", token), _address("to_address", to_address)
         found = self._receipt(tx_hash)
-        head_number = self._quantity("eth_blockNumber")
+        head_number = self._number("eth_blockNumber")
         if found is None:
             return TransferLogs(status="absent", head_number=head_number)
-        block_number = receipt_quantity(found, "blockNumber")
+        block_number = receipt_number(found, "blockNumber")
         return TransferLogs(
             status=receipt_status(found),
             head_number=max(head_number, block_number),
@@ -163,10 +166,10 @@ class Node:
         """
         to_address = _address("to_address", to_address)
         found = self._receipt(tx_hash)
-        head_number = self._quantity("eth_blockNumber")
+        head_number = self._number("eth_blockNumber")
         if found is None:
             return ValueReceived(status="absent", head_number=head_number)
-        block_number = receipt_quantity(found, "blockNumber")
+        block_number = receipt_number(found, "blockNumber")
         method = "eth_getTransactionByHash"
         sent = self._rpc.call(method, tx_hash.lower())
         if not isinstance(sent, dict):
@@ -188,7 +191,7 @@ class Node:
         """Head, fees, balances and ETH/USD now. Raises RetryLater, InvalidInput."""
         wallet = _address("wallet", wallet)
         return Observation(
-            chain_id=self._quantity("eth_chainId"),
+            chain_id=self._number("eth_chainId"),
             fees=fees_now(self._rpc),
             balance_wei=self._quantity("eth_getBalance", wallet, "latest"),
             token_balance_units=token_balance(self._rpc, _address("token", token), wallet),
@@ -198,8 +201,11 @@ class Node:
     def _quantity(self, method: str, *params: object) -> int:
         return quantity(method, self._rpc.call(method, *params))
 
+    def _number(self, method: str, *params: object) -> int:
+        return number(method, self._rpc.call(method, *params))
+
     def _nonce(self, wallet: str, tag: str) -> int:
-        return self._quantity("eth_getTransactionCount", wallet, tag)
+        return self._number("eth_getTransactionCount", wallet, tag)
 
     def _finalized_nonce_or_zero(self, wallet: str) -> int:
         try:
@@ -223,13 +229,16 @@ class Node:
             call["data"] = "0x" + data.hex()
         try:
             # At the latest block: what is on its way already is counted by the signer.
-            return self._quantity("eth_estimateGas", call, "latest"), ""
+            gas = self._number("eth_estimateGas", call, "latest")
         except NodeRefusal as refusal:
             if "insufficient funds" in refusal.message.lower():
                 return 0, "insufficient_funds"
             if refusal.reverted:
                 return 0, cut(f"reverted: {refusal.message}", PROBLEM_MAX_BYTES)
             raise
+        if gas < GAS_MIN:
+            raise malformed("eth_estimateGas")
+        return gas, ""
 
     def _receipt(self, tx_hash: str) -> dict[str, Any] | None:
         wanted = tx_hash.lower()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from microbatch.vendors.ethereum.rpc import malformed, octets, quantity, words
+from microbatch.vendors.ethereum.rpc import malformed, number, octets, quantity, words
 from microbatch.vendors.wire import ETHEREUM_ADDRESS
 
 GET_RECEIPT = "eth_getTransactionReceipt"
@@ -23,8 +23,13 @@ class TokenTransfer:
 
 
 def receipt_quantity(found: dict[str, Any], name: str) -> int:
-    """A number of the receipt. Raises RetryLater."""
+    """A sum of the receipt's. Raises RetryLater."""
     return quantity(GET_RECEIPT, found.get(name))
+
+
+def receipt_number(found: dict[str, Any], name: str) -> int:
+    """A count of the receipt's: a block's number, or gas. Raises RetryLater."""
+    return number(GET_RECEIPT, found.get(name))
 
 
 def receipt_status(found: dict[str, Any]) -> str:

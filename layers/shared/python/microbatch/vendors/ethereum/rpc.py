@@ -17,6 +17,7 @@ from microbatch.vendors.wire import cut
 
 TIMEOUT_SECONDS = 5
 WORD_BYTES = 32
+NUMBER_MAX = 2**63 - 1  # Postgres' bigint
 REVERTED_CODES = frozenset({3, -32015})
 REVERTED_WORDS = (
     "revert",
@@ -114,6 +115,17 @@ def quantity(method: str, value: object) -> int:
     if isinstance(value, str) and QUANTITY.fullmatch(value):
         return int(value, 16)
     raise malformed(method)
+
+
+def number(method: str, value: object) -> int:
+    """A count of transactions, blocks or gas, or an id: none is too large for a row of ours.
+
+    Raises RetryLater.
+    """
+    found = quantity(method, value)
+    if found > NUMBER_MAX:
+        raise malformed(method)
+    return found
 
 
 def octets(method: str, value: object) -> bytes:
