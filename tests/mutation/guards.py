@@ -3,6 +3,7 @@
 from tests.mutation.project import Edit
 
 SCHEMA = "migrations/0001_conversion.sql"
+NONCES = "migrations/0002_hostile_chain.sql"
 ATTEMPTS = "hostpay/attempt_store.py"
 OUTBOUND = "hostpay/outbound.py"
 RECORDING = "hostpay/recording.py"
@@ -24,7 +25,27 @@ BACK_TO_APPROVED = Edit(
 MAY_LOSE_ITS_NONCE = Edit(
     SCHEMA, "    IF OLD.nonce IS NOT NULL AND NEW.nonce IS NULL THEN\n", "    IF false THEN\n"
 )
-UNGUARDED = (BACK_TO_APPROVED, MAY_LOSE_ITS_NONCE)
+NONCE_MAY_BE_TAKEN_BACK = Edit(
+    NONCES,
+    """\
+    RAISE EXCEPTION 'nonce % of % is given away for ever', OLD.nonce, OLD.wallet
+        USING ERRCODE = 'check_violation';
+""",
+    "    RETURN NEW;\n",
+)
+MAY_GET_ANOTHER_NONCE = Edit(
+    NONCES,
+    """\
+    RAISE EXCEPTION 'transfer % keeps its nonce', OLD.unique_id USING ERRCODE = 'check_violation';
+""",
+    "    RETURN NEW;\n",
+)
+UNGUARDED = (
+    BACK_TO_APPROVED,
+    MAY_LOSE_ITS_NONCE,
+    NONCE_MAY_BE_TAKEN_BACK,
+    MAY_GET_ANOTHER_NONCE,
+)
 
 MAY_LOSE_ITS_BYTES = Edit(
     SCHEMA,

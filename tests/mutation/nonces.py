@@ -4,7 +4,9 @@ from tests.mutation.guards import (
     ATTEMPTS,
     BYTES_OF_ANY_NONCE,
     MANY_TRANSFERS_ON_A_NONCE,
+    MAY_GET_ANOTHER_NONCE,
     MAY_LOSE_ITS_BYTES,
+    NONCE_MAY_BE_TAKEN_BACK,
     RECORDING,
     SCHEMA,
     SIGNED_AGAIN,
@@ -14,8 +16,8 @@ from tests.mutation.guards import (
     WALLETS,
 )
 from tests.mutation.mutant import (
+    GIVEN_AWAY,
     NEVER_DELETED,
-    NO_WAY_BACK,
     NONCES_BROKEN,
     ONE_TRANSFER,
     PAID_TWICE,
@@ -213,7 +215,7 @@ MUTANTS = (
         name="nonce_recycled_on_timeout_under_our_schema",
         peer="thirdweb Engine, thirdweb engine-core",
         edits=RECYCLED,
-        red={f"{UNHEARD}[drop_answer]": NO_WAY_BACK},
+        red={f"{UNHEARD}[drop_answer]": GIVEN_AWAY},
     ),
     Mutant(
         name="nonce_plus_one_on_underpriced",
@@ -225,7 +227,7 @@ MUTANTS = (
         name="nonce_plus_one_on_underpriced_under_our_schema",
         peer="safe-eth-py",
         edits=PLUS_ONE,
-        red={f"{ANOTHERS}[replacement_underpriced]": NO_WAY_BACK},
+        red={f"{ANOTHERS}[replacement_underpriced]": GIVEN_AWAY},
     ),
     Mutant(
         name="row_deleted_when_a_send_fails",
@@ -249,13 +251,19 @@ MUTANTS = (
         name="new_nonce_without_receipt_under_our_schema",
         peer="thirdweb engine-core",
         edits=SIGNED_AGAIN_WITHOUT_RECEIPT,
-        red={GONE: NO_WAY_BACK},
+        red={GONE: GIVEN_AWAY},
     ),
     Mutant(
-        name="new_nonce_without_receipt_round_our_schema",
+        name="new_nonce_beside_the_old_one",
+        peer="thirdweb engine-core",
+        edits=(*ORDERED_WITHOUT_RECEIPT, NONCE_MAY_BE_TAKEN_BACK, MAY_GET_ANOTHER_NONCE),
+        red={GONE: PAID_TWICE},
+    ),
+    Mutant(
+        name="new_nonce_beside_the_old_one_under_our_schema",
         peer="thirdweb engine-core",
         edits=ORDERED_WITHOUT_RECEIPT,
-        red={GONE: PAID_TWICE},
+        red={GONE: GIVEN_AWAY},
     ),
     Mutant(
         name="new_nonce_when_receipts_fail",
