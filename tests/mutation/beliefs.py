@@ -28,6 +28,7 @@ THREE_ALIKE = (
 
 INTAKE = "intake/service.py"
 CLOCK = "from datetime import datetime\n"
+CLOCKS = "from datetime import datetime, timedelta\n"
 
 FAILED_AT_ONE_RECEIPT = Edit(
     RECORDING,
@@ -56,7 +57,7 @@ SIGNS_THE_MESSAGE = (
     )
 """,
     ),
-    Edit(SIGNING, CLOCK, f"from dataclasses import replace\n{CLOCK}"),
+    Edit(SIGNING, CLOCKS, f"from dataclasses import replace\n{CLOCKS}"),
 )
 ANY_PAYLOAD_OF_A_KNOWN_ID = Edit(
     INTAKE,

@@ -130,8 +130,7 @@ CONSUMED_BY_OTHERS_IS_FAILED = (
     Edit(
         RECORDING,
         """\
-    wallet_store.freeze_wallet(tx, transfer.wallet, transfer.chain_id, reason)
-    logger.error("wallet_frozen", wallet=transfer.wallet, reason=reason)
+    freeze(tx, transfer, reason)
     return park(tx, transfer, "nonce_consumed_by_another_transaction", now)
 """,
         """\

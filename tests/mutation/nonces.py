@@ -154,7 +154,7 @@ ERROR_IS_ABSENCE = Edit(
     """\
         try:
             found = self._rpc.call(GET_RECEIPT, wanted)
-        except RetryLater:
+        except NodeRefusal:
             return None
 """,
 )
