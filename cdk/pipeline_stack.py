@@ -12,7 +12,7 @@ from cdk import layers
 from cdk.alarm_topic import alarm_topic
 from cdk.config import REQUIRED_AT_DEPLOY, Environment
 from cdk.data_stack import DataStack
-from cdk.hostpay_alarms import HostpayAlarms
+from cdk.money_alarms import MoneyAlarms
 from cdk.stage_function import StageFunction, Surroundings
 from cdk.stage_queue import StageQueue
 from cdk.stage_role import Rights
@@ -40,7 +40,7 @@ class PipelineStack(Stack):
         self.queues = {
             name: StageQueue(self, name, environment=environment, alarms=alarms) for name in QUEUES
         }
-        HostpayAlarms(self, "HostpayAlarms", environment=environment, topic=alarms)
+        MoneyAlarms(self, "MoneyAlarms", environment=environment, topic=alarms)
         event_bus = events.EventBus(
             self,
             "Events",

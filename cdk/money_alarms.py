@@ -1,4 +1,4 @@
-"""What of the host payment must wake somebody: metrics that the functions count, and their alarms.
+"""What of payments out must wake somebody: metrics that the functions count, and their alarms.
 
 Each rings at the first count. What it means and what to do is in docs/operations.md.
 """
@@ -16,24 +16,26 @@ DIMENSIONS = {"service": "microbatch"}
 PERIOD = Duration.minutes(5)
 
 # Metric → what rings.
-HOSTPAY_ALARMS = {
+MONEY_ALARMS = {
     "fee_ceiling_reached": "A transfer lies unmined and its fees may not rise any more",
     "foreign_transaction": "A transaction of our wallet that we have not made",
+    "payout_parked": "A payout is parked until a person decides",
     "pool_full": "A node has no room for our transactions; fewer are sent at once",
+    "schedule_item_failed": "A schedule could not do its work for one client or payment",
     "signing_waits": "A transfer cannot be signed: no money, a limit, or the node",
     "transfer_parked": "A transfer is parked until a person decides",
     "wallet_frozen": "Nothing more is signed from a wallet until a person has looked",
 }
 
 
-class HostpayAlarms(Construct):
+class MoneyAlarms(Construct):
     """An alarm for each of the metrics."""
 
     def __init__(
         self, scope: Construct, id_: str, *, environment: Environment, topic: sns.ITopic
     ) -> None:
         super().__init__(scope, id_)
-        for name, description in HOSTPAY_ALARMS.items():
+        for name, description in MONEY_ALARMS.items():
             metric = cloudwatch.Metric(
                 namespace=NAMESPACE,
                 metric_name=name,
