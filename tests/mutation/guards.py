@@ -169,3 +169,15 @@ BYTES_COME_BACK = (
         "        detail=said.detail,\n        raw_transaction=message.raw_transaction,\n",
     ),
 )
+
+# An error where a receipt was asked for is no receipt.
+ERROR_IS_ABSENCE = Edit(
+    "vendors/ethereum/node.py",
+    "        found = self._rpc.call(GET_RECEIPT, wanted)\n",
+    """\
+        try:
+            found = self._rpc.call(GET_RECEIPT, wanted)
+        except NodeRefusal:
+            return None
+""",
+)

@@ -3,6 +3,7 @@
 from tests.mutation.guards import (
     ATTEMPTS,
     BYTES_OF_ANY_NONCE,
+    ERROR_IS_ABSENCE,
     MANY_TRANSFERS_ON_A_NONCE,
     MAY_GET_ANOTHER_NONCE,
     MAY_LOSE_ITS_BYTES,
@@ -148,17 +149,6 @@ from microbatch.hostpay.fees import bumped
 """,
     ),
 )
-ERROR_IS_ABSENCE = Edit(
-    "vendors/ethereum/node.py",
-    "        found = self._rpc.call(GET_RECEIPT, wanted)\n",
-    """\
-        try:
-            found = self._rpc.call(GET_RECEIPT, wanted)
-        except NodeRefusal:
-            return None
-""",
-)
-
 # --- where the next nonce comes from --------------------------------------------------------------
 
 NEXT = "            UPDATE wallets SET next_nonce = next_nonce + 1\n"
