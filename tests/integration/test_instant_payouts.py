@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -89,6 +90,29 @@ def test_a_payment_below_the_pairs_minimum_is_accumulated_instead_once(pipeline:
     convert(pipeline)
     assert states(pipeline) == ["converted"]
     assert pipeline.told[-1].name == "batch.completed"
+
+
+def test_what_was_too_small_alone_is_paid_with_others_at_the_clients_threshold(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.exchange.minimum = "0.03"
+    pipeline.client("7", strategy="instant", wants="btc/btc", address="bc1q", threshold_usd=90)
+    pay_in(pipeline, "7", "0.02", "0.05", "0.02", "0.01")
+    assert states(pipeline) == ["pending", "paid", "pending", "pending"]
+    pipeline.exchange.minimum = "0.001"
+    convert(pipeline)
+    pay_out(pipeline)
+    assert states(pipeline) == ["paid"] * 4
+    contexts = [(row["context"], row["state"]) for row in pipeline.rows(PAYOUTS)]
+    assert sorted(contexts) == [
+        ("instant", "completed"),
+        *[("instant", "rerouted")] * 3,
+        ("threshold", "completed"),
+    ]
+    assert [each.amount for each in pipeline.exchange.delivered] == [
+        Decimal("0.0016005"),
+        Decimal("0.0016005"),
+    ]
 
 
 def test_a_payment_whose_gas_would_cost_too_much_is_accumulated_instead(pipeline: Pipeline) -> None:

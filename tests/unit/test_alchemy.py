@@ -201,3 +201,14 @@ def test_an_authentic_one_without_a_use_is_told_so_and_does_not_come_again(
     assert answer.outgoing == []
     errors = [record.message for record in caplog.records if record.levelname == "ERROR"]
     assert errors == ([logged] if logged else [])
+
+
+def test_of_several_wallets_each_hears_of_its_own_transactions() -> None:
+    body = fake.notification(fake.external(ONE, STRANGER, WALLET), fake.token(TWO, PAYEE, STRANGER))
+    answer = receive_activity(body, fake.headers(body, fake.KEY), fake.KEY, NOON, [WALLET, PAYEE])
+
+    hints = [each.message for each in answer.outgoing]
+    assert [(hint.wallet, hint.tx_hash) for hint in hints] == [  # type: ignore[attr-defined]
+        (WALLET, ONE),
+        (PAYEE, TWO),
+    ]
