@@ -45,18 +45,26 @@ def test_an_address_that_was_refused_is_asked_about_again_when_it_is_given_again
     assert one(pipeline, CLIENT_ROW)["address_state"] == "verified"
 
 
+@pytest.mark.parametrize("error", [ExchangeError("http_400", ""), RetryLater("down")])
 def test_a_provider_that_does_not_judge_an_address_has_not_refused_it(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
+    """It is asked again every five minutes, and by nobody but the reconciler."""
+    asked = []
+
     def refuses(network: str, address: str) -> None:
-        raise ExchangeError("http_400", "")
+        asked.append(address)
+        raise error
 
     monkeypatch.setattr(pipeline.exchange, "validate_address", refuses)
     pipeline.client("7", wants="btc/btc", address="bc1qclient0", address_state="unverified")
-    pipeline.reconcile()
-    with pytest.raises(RetryLater, match="http_400 on validating"):
+    for _ in range(30):
+        pipeline.now += timedelta(minutes=1)
+        pipeline.reconcile()
         pipeline.run()
     assert one(pipeline, CLIENT_ROW)["address_state"] == "unverified"
+    assert 5 <= len(asked) <= 7
+    assert pipeline.dead == []
 
 
 def test_a_client_abroad_is_asked_about_when_it_is_registered(pipeline: Pipeline) -> None:

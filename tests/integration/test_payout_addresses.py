@@ -239,3 +239,22 @@ def test_a_client_that_may_not_be_paid_now_waits_and_it_is_said_why(
     )
     pay_out(pipeline)
     assert {row["state"] for row in pipeline.rows(PAYOUTS)} == {"completed"}
+
+
+def test_the_status_says_why_payouts_wait(pipeline: Pipeline) -> None:
+    pipeline.exchange.minimum_usdt = "200"
+    pipeline.client("7", wants="btc/btc")
+    pipeline.client("8", strategy="instant", wants="btc/btc", address_state="unverified")
+    pipeline.client("9", strategy="instant", wants="eth/eth")
+    operate(pipeline, "clients address", client_id="9", wallet_address=NEW)
+    for client_id in ("7", "8", "9"):
+        pay_in(pipeline, client_id, "0.05")
+    convert(pipeline)
+    pay_out(pipeline)
+    found = operate(pipeline, "status")["payouts_waiting"]
+    assert [(row["reason"], row["clients_count"]) for row in found] == [
+        ("address_changed_lately", 1),
+        ("below_minimum", 1),
+    ]
+    assert account(pipeline, "9")["waiting_instant_wei"] == 48_500_000_000_000_000
+    assert account(pipeline, "9")["pending_wei"] == 0

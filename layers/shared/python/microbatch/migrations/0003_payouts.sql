@@ -164,8 +164,9 @@ SELECT client_id,
     coalesce(sum(received_wei), 0) AS received_wei,
     coalesce(sum(fee_wei), 0) AS fee_wei,
     coalesce(sum(refund_loss_wei), 0) AS refund_loss_wei,
-    coalesce(sum(convertible_wei) FILTER (WHERE state IN ('pending', 'waiting_instant', 'held')), 0)
-        AS pending_wei,
+    coalesce(sum(convertible_wei) FILTER (WHERE state IN ('pending', 'held')), 0) AS pending_wei,
+    coalesce(sum(convertible_wei) FILTER (WHERE state = 'waiting_instant'), 0)
+        AS waiting_instant_wei,
     coalesce(sum(convertible_wei) FILTER (WHERE state = 'swapping'), 0) AS in_batch_wei,
     coalesce(sum(convertible_wei) FILTER (WHERE share_microusdt IS NOT NULL), 0) AS converted_wei,
     coalesce(sum(convertible_wei) FILTER (WHERE state = 'in_payout' AND share_microusdt IS NULL), 0)

@@ -134,8 +134,8 @@ WHAT_A_CLIENT_HAS_ADDS_UP = """
     SELECT client_id FROM client_accounts
     WHERE shared_microusdt <> available_microusdt + in_payout_microusdt + paid_microusdt
             + parked_microusdt + payout_loss_microusdt
-       OR received_wei <> fee_wei + refund_loss_wei + pending_wei + in_batch_wei + converted_wei
-            + in_payout_wei + paid_wei + parked_wei
+       OR received_wei <> fee_wei + refund_loss_wei + pending_wei + waiting_instant_wei
+            + in_batch_wei + converted_wei + in_payout_wei + paid_wei + parked_wei
 """
 ALL = {
     name.lower(): query

@@ -48,7 +48,9 @@ def text_in(request: Request, name: str, pattern: str, default: str | None = Non
     value = request.get(name, default)
     if value is None:
         raise InvalidInput(f"{name} is missing")
-    if not isinstance(value, str) or not re.fullmatch(pattern, value):
+    if not isinstance(value, str):
+        raise InvalidInput(f"{name} must be text, in quotes: {str(value)[:80]!r} is none")
+    if not re.fullmatch(pattern, value):
         raise InvalidInput(f"{name} {str(value)[:80]!r} is not acceptable; it must match {pattern}")
     if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
         raise InvalidInput(f"{name} has characters that cannot be stored")

@@ -15,7 +15,7 @@ def status(tx: Transaction, now: datetime, depths: dict[str, dict[str, int]]) ->
         "payments": store.payments_by_state(tx),
         "held": store.held_by_reason(tx),
         "rows": store.rows_by_state(tx),
-        "payouts_waiting": store.waiting_payouts(tx),
+        "payouts_waiting": store.waiting_payouts(tx, now),
         "last_check": store.last_check(tx),
         "wallets": store.wallets(tx),
         "observations": store.latest_observations(tx),

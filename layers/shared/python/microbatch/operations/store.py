@@ -115,12 +115,24 @@ def last_payouts(tx: Transaction, client_id: str) -> list[dict[str, Any]]:
     )
 
 
-def waiting_payouts(tx: Transaction) -> list[dict[str, Any]]:
+def waiting_payouts(tx: Transaction, now: datetime) -> list[dict[str, Any]]:
     """Why payouts wait, for how many clients, and since when the first of them."""
     return tx.all(
-        "SELECT split_part(payout_wait_reason, ':', 1) AS reason, count(*) AS clients_count,"
-        " min(payout_waits_since)::text AS oldest_since FROM clients"
-        " WHERE payout_wait_reason IS NOT NULL GROUP BY 1 ORDER BY 1"
+        """
+        SELECT split_part(payout_wait_reason, ':', 1) AS reason, count(*) AS clients_count,
+            min(payout_waits_since)::text AS oldest_since
+        FROM clients WHERE payout_wait_reason IS NOT NULL GROUP BY 1
+        UNION ALL
+        SELECT CASE WHEN paused_at IS NOT NULL THEN 'client_paused'
+                WHEN address_state <> 'verified' THEN 'address_' || address_state
+                WHEN address_matures_at > %(now)s THEN 'address_changed_lately'
+                WHEN p.payout_not_before > %(now)s THEN 'tried_again_within_the_hour'
+                ELSE 'next_run_of_the_scheduler' END,
+            count(DISTINCT client_id), min(p.state_since)::text
+        FROM payments p JOIN clients USING (client_id) WHERE p.state = 'waiting_instant' GROUP BY 1
+        ORDER BY reason
+        """,
+        now=now,
     )
 
 

@@ -149,7 +149,7 @@ def judge_address(
 def unverified(
     tx: Transaction, now: datetime, not_since: datetime, limit: int
 ) -> list[dict[str, Any]]:
-    """Clients whose address nobody has been asked about since then; they are being asked now."""
+    """Clients whose address nobody was asked about since then; they are being asked now."""
     return tx.all(
         "UPDATE clients SET asked_at = %(now)s WHERE client_id IN (SELECT client_id FROM clients"
         " WHERE address_state = 'unverified' AND (asked_at IS NULL OR asked_at <= %(not_since)s)"

@@ -17,6 +17,7 @@ from microbatch.messages import (
     RangeObserved,
     RangeRequested,
 )
+from microbatch.platform.observability import count, logger
 from microbatch.vendors.changenow import ChangeNow, ExchangeError, Pair
 from microbatch.vendors.wire import cut
 
@@ -81,13 +82,22 @@ def quote(message: QuoteRequested, exchange: ChangeNow, now: datetime) -> list[O
 def check_address(
     message: AddressCheckRequested, exchange: ChangeNow, now: datetime
 ) -> list[Outgoing]:
-    """Whether the provider takes a client's address. Raises RetryLater."""
+    """Whether the provider takes a client's address; nothing when it gives no verdict.
+
+    Only the reconciler asks again: a message that went round by itself would be one more of many.
+    """
+    try:
+        problem = _address_problem(exchange, message.network, message.address)
+    except RetryLater as error:
+        count("address_not_judged")
+        logger.warning("address_not_judged", client_id=message.client_id, reason=str(error))
+        return []
     checked = AddressChecked(
         timestamp=int(now.timestamp()),
         client_id=message.client_id,
         network=message.network,
         address=message.address,
-        problem=_address_problem(exchange, message.network, message.address),
+        problem=problem,
     )
     return [Outgoing(RESULTS, checked)]
 
