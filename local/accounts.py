@@ -22,8 +22,8 @@ PAID_UNITS = """
 """
 ACCOUNTS = """
     SELECT client_id, received_wei::text AS received, shared_microusdt::text AS shares,
-        (fee_wei + refund_loss_wei + pending_wei + waiting_instant_wei + in_batch_wei + converted_wei + in_payout_wei
-            + paid_wei + parked_wei)::text AS parts_wei,
+        (fee_wei + refund_loss_wei + pending_wei + waiting_instant_wei + in_batch_wei
+            + converted_wei + in_payout_wei + paid_wei + parked_wei)::text AS parts_wei,
         (available_microusdt + in_payout_microusdt + paid_microusdt + parked_microusdt
             + payout_loss_microusdt)::text AS parts_microusdt
     FROM client_accounts
