@@ -9,9 +9,11 @@ import pytest
 
 from local.anvil import Anvil
 from local.chain_proxy import FOR_EVER
+from microbatch.hostpay.cancelling import cancel
 from microbatch.hostpay.model import Limits
 from microbatch.messages import BroadcastRequested, Outgoing, PaymentExecutionRequest
 from microbatch.money import Wei
+from microbatch.operations.invariants import broken_invariants
 from tests.hostile.world import RealChain, World
 
 GWEI = 10**9
@@ -217,3 +219,29 @@ def test_a_crash_after_a_bump_was_sent_does_not_lose_its_hash(
     world.assert_all_paid_once()
     assert world.transfers()[0]["tx_hash"] == bump["tx_hash"]
     assert states(world) == ["superseded", "mined"]
+
+
+def test_a_bump_that_was_never_signed_is_not_there_to_be_outbid(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S14. Ordered while gas was dear, given up for a cancel when it was cheap again."""
+    stuck(world)
+    world.lose = lambda outgoing: isinstance(outgoing.message, PaymentExecutionRequest)
+    with monkeypatch.context() as dear:
+        dear.setattr(world, "look", lambda *_: World.look(world, 50 * GWEI))
+        until(world, lambda: states(world) == ["sent", "ordered"])
+    unique_id = world.transfers()[0]["unique_id"]
+    with world.database.transaction() as tx:
+        _, sent = cancel(tx, unique_id, world.now, 300 * GWEI)
+    assert broken_invariants(world.database) == []
+    world.lose = lambda _outgoing: False
+    world.proxy.clear()
+    world.send(sent)
+    world.live(30)
+    paid, bump, cancelled = world.attempts()
+    fees = [int(row["max_fee_per_gas_wei"]) for row in (paid, cancelled, bump)]
+    assert fees == sorted(fees)
+    assert bump["tx_hash"] is None
+    assert {world.count(), len(world.transfers())} == {1}
+    assert world.transfers()[0]["state"] in ("confirmed", "failed")
+    world.assert_books_agree()

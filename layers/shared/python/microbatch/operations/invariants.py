@@ -55,7 +55,11 @@ ATTEMPTS_PAY_THE_TRANSFER = """
 FEES_RISE_BY_A_TENTH = """
     SELECT later.attempt_id FROM transfer_attempts later
     JOIN transfer_attempts earlier ON earlier.unique_id = later.unique_id
-        AND earlier.nonce = later.nonce AND earlier.attempt_no = later.attempt_no - 1
+        AND earlier.nonce = later.nonce AND earlier.attempt_no = (
+            -- what was ordered and given up before it was signed is nobody's to outbid
+            SELECT max(attempt_no) FROM transfer_attempts signed
+            WHERE signed.unique_id = later.unique_id AND signed.attempt_no < later.attempt_no
+                AND signed.raw_transaction IS NOT NULL)
     WHERE later.max_fee_per_gas_wei * 10 < earlier.max_fee_per_gas_wei * 11
        OR later.max_priority_fee_per_gas_wei * 10 < earlier.max_priority_fee_per_gas_wei * 11
        OR (later.kind = earlier.kind AND (later.to_address, later.value_wei, later.data)
