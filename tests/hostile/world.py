@@ -137,12 +137,16 @@ class World(Pipeline):
         return self.check()
 
     def order_token(self, usdt: int = 50) -> None:
-        """One more transfer of USDT is wanted: a batch's, for want of a room that pays clients."""
-        self.order()
-        requested = "state = 'requested' AND from_currency = 'eth'"
+        """One more transfer of USDT is wanted."""
+        self.turn_to_tokens(str(self.order().batch_id), usdt)
+
+    def turn_to_tokens(self, batch_id: str, usdt: int) -> None:
+        """A batch just opened pays in USDT instead, for want of a room that pays clients."""
+        requested = "owner_id = %(batch_id)s AND state = 'requested' AND from_currency = 'eth'"
         (row,) = self.rows(
             "UPDATE swaps SET from_currency = 'usdt', from_amount_units = %(units)s,"
             f" value_usd = %(usdt)s WHERE {requested} RETURNING swap_id",
+            batch_id=batch_id,
             units=usdt * 10**6,
             usdt=usdt,
         )

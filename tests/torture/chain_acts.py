@@ -12,6 +12,8 @@ SPIKES_WEI = (5 * GWEI, 40 * GWEI, 150 * GWEI, 400 * GWEI)
 CHEAP_WEI = 1_000  # less than any bytes of ours offer
 POOR_WEI = (0, 10**15, 6 * 10**16, 2 * 10**17)
 RICH_ETH = 100
+LEFT_OUT = 0.25  # of the nonces that were mined, after a reorganisation
+ANOTHER = 0.7  # of those with several attempts: another one is mined than was
 
 
 class ChainActs:
@@ -22,7 +24,7 @@ class ChainActs:
         self._rpc = world.anvil.rpc
         self._ends: list[tuple[int, Callable[[], None]]] = []
         self._snapshot: tuple[str, int] | None = None
-        self._purse_wei: int | None = None  # when it is not full
+        self._short_wei: dict[str, int] = {}  # what a wallet has that was drained
         self._highest = world.head()
         self._number = 0
 
@@ -38,7 +40,8 @@ class ChainActs:
     def calm(self) -> None:
         """Blocks are mined, gas is cheap, the wallet has money."""
         self._world.chain.mining = True
-        self._refill()
+        self._short_wei.clear()
+        self._set_purses()
         self._rpc("anvil_setNextBlockBaseFeePerGas", hex(CHEAP_WEI))
 
     def evict(self) -> None:
@@ -58,7 +61,7 @@ class ChainActs:
 
     def echo(self) -> None:
         """Another pool still has some bytes of ours, old ones perhaps, and passes them on."""
-        signed = [row for row in self._world.attempts() if row["raw_transaction"]]
+        signed = self._signed()
         if signed:
             row = self._world.chance.choice(signed)
             if self._offer(bytes(row["raw_transaction"])):
@@ -91,26 +94,29 @@ class ChainActs:
         """Several blocks at once."""
         blocks = self._world.chance.randint(2, 6)
         self._rpc("anvil_mine", hex(blocks))
+        self._world.chain.keep_up(blocks)
         self._world.trace.note("chain.rushed", f"{blocks} blocks")
 
     def drain(self) -> None:
-        """The wallet's money is gone, all or most of it, for some rounds."""
-        if self._purse_wei is None:
-            self._purse_wei = self._world.chance.choice(POOR_WEI)
-            self._set_purse()
-            self._later(self._refill)
-            self._world.trace.note("money.drained", f"{self._purse_wei} wei")
+        """A wallet's money is gone, all or most of it, for some rounds."""
+        wallet = self._world.chance.choice(self._world.wallets)
+        if wallet not in self._short_wei:
+            self._short_wei[wallet] = self._world.chance.choice(POOR_WEI)
+            self._set_purses()
+            self._later(lambda: self._refill(wallet))
+            self._world.trace.note("money.drained", f"{self._short_wei[wallet]} wei")
 
-    def _refill(self) -> None:
-        self._purse_wei = None
-        self._set_purse()
+    def _refill(self, wallet: str) -> None:
+        self._short_wei.pop(wallet, None)
+        self._set_purses()
 
-    def _set_purse(self) -> None:
+    def _set_purses(self) -> None:
         """Balances set by hand are part of the state that a reorganisation takes back."""
-        if self._purse_wei is None:
-            self._world.fund(RICH_ETH)
-        else:
-            self._rpc("anvil_setBalance", self._world.wallet, hex(self._purse_wei))
+        for wallet in self._world.wallets:
+            if wallet in self._short_wei:
+                self._rpc("anvil_setBalance", wallet, hex(self._short_wei[wallet]))
+            else:
+                self._world.fund(RICH_ETH, wallet)
 
     def _later(self, end: Callable[[], None]) -> None:
         self._ends.append((self._number + self._world.chance.randint(2, 10), end))
@@ -119,35 +125,40 @@ class ChainActs:
 
     def reorganise(self) -> None:
         """The newest blocks are others now, with some of our transactions in them, or none."""
-        depth = self._depth()
-        if depth:
-            depth = self._world.chance.randint(1, depth)
-            mined = self._mined_again(depth)
-            self._rpc("anvil_reorg", depth, mined)
+        chance, most = self._world.chance, self._depth()
+        if most:
+            depth = chance.choice((most, chance.randint(1, most)))
+            mined = [one for each in self._world.wallets for one in self._mined_again(each, depth)]
+            self._rpc("anvil_reorg", depth, sorted(mined, key=lambda one: one[1]))
+            self._world.chain.keep_up(depth)
             self._snapshot = None  # of another branch
-            self._set_purse()
+            self._set_purses()
             what = f"{depth} blocks, {len(mined)} transactions mined again"
             self._world.trace.note("chain.reorganised", what)
 
-    def _mined_again(self, depth: int) -> list[list[Any]]:
-        """Bytes of the nonces above the blocks that stay, in order, any of each; some are left."""
-        chance, below = self._world.chance, self._world.head() - depth
+    def _mined_again(self, wallet: str, depth: int) -> list[list[Any]]:
+        """Bytes of the nonces above the blocks that stay, in order, other ones if there are any.
+
+        Each with the block it comes into; the last of the nonces may be left out.
+        """
+        chance, below = self._world.chance, hex(self._world.head() - depth)
         found: list[list[Any]] = []
-        place = 0
-        first = int(self._rpc("eth_getTransactionCount", self._world.wallet, hex(below)), 16)
-        for nonce in range(first, self._world.count()):
-            signed = [
-                row
-                for row in self._world.attempts()
-                if row["nonce"] == nonce and row["raw_transaction"]
-            ]
-            if not signed or chance.random() < 0.3:
+        place, count = 0, "eth_getTransactionCount"
+        first, end = (int(self._rpc(count, wallet, tag), 16) for tag in (below, "latest"))
+        for nonce in range(first, end):
+            signed = [row for row in self._signed(wallet) if row["nonce"] == nonce]
+            if not signed or chance.random() < LEFT_OUT:
                 break
             place = chance.randint(place, depth - 1)
             others = [row for row in signed if row["state"] != "mined"]
-            row = chance.choice(others if others and chance.random() < 0.7 else signed)
+            row = chance.choice(others if others and chance.random() < ANOTHER else signed)
             found.append(["0x" + bytes(row["raw_transaction"]).hex(), place])
         return found
+
+    def _signed(self, wallet: str = "") -> list[dict[str, Any]]:
+        """Attempts whose bytes exist, of one wallet or of all."""
+        rows = self._world.attempts()
+        return [row for row in rows if row["raw_transaction"] and wallet in ("", row["wallet"])]
 
     def remember(self) -> None:
         """The chain may later go back to where it is now."""
@@ -161,7 +172,8 @@ class ChainActs:
         back = self._world.head() - height
         if 0 < back <= self._depth():
             self._rpc("evm_revert", name)
-            self._set_purse()
+            self._world.chain.keep_up(1)
+            self._set_purses()
             self._world.trace.note("chain.went_back", f"{back} blocks")
         self._snapshot = None
 

@@ -2,7 +2,7 @@
 
 Left out is what one endpoint is believed by design (docs/hostile-chain.md): a forged receipt, a
 head that is too high. A count above ours before signing freezes the wallet, as it must: only
-seeds with a trap draw it. Before a wallet is adopted nobody lies about its counts.
+seeds with a trap draw it.
 """
 
 from collections.abc import Callable
@@ -19,11 +19,15 @@ COUNT = "eth_getTransactionCount"
 BLOCK = "eth_getBlockByNumber"
 ESTIMATE = "eth_estimateGas"
 CODE = "eth_getCode"
+CALL = "eth_call"
 FEES = "eth_feeHistory"
 METHODS = (
     *(SEND, SEND, SEND, RECEIPT, RECEIPT, COUNT, COUNT, BLOCK, ESTIMATE, CODE, FEES),
-    *("eth_getBalance", "eth_chainId", "eth_blockNumber", ANY_METHOD),
+    *("eth_getBalance", "eth_chainId", "eth_blockNumber", CALL, ANY_METHOD),
 )
+NUMBERS = (COUNT, ESTIMATE, "eth_getBalance", "eth_chainId", "eth_blockNumber")
+ABSURD = ("0x", "0x-1", hex(2**63), hex(2**64), hex(2**256 - 1), 7, [], {}, "latest")
+WORDS = ("0x", "0x" + "0" * 64, "0x" + "1".rjust(64, "0"), "0x" + "f" * 64)
 GWEI = 10**9
 STATUSES = (400, 401, 403, 408, 429, 500, 502, 503, 504)
 ESTIMATES = (0, 5_000, 21_000, 30_000, 120_000, 10**6, 2**40)
@@ -94,8 +98,8 @@ GENERAL: tuple[tuple[int, Draw], ...] = (
     (1, lambda c: {"kind": "result", "method": CODE, "result": DELEGATION}),
     (1, lambda c: {"kind": "result", "method": "eth_blockNumber", "result": "0x1"}),
     (2, _fees),
-)
-LIES_ABOUT_COUNTS: tuple[tuple[int, Draw], ...] = (
+    (2, lambda c: {"kind": "result", "method": c.choice(NUMBERS), "result": c.choice(ABSURD)}),
+    (1, lambda c: {"kind": "result", "method": CALL, "result": c.choice(WORDS)}),
     (5, lambda c: {"kind": "lower_count", "n": c.randint(1, 9)}),
     (3, lambda c: {"kind": "higher_count", "n": c.randint(1, 3), "only": "receipts"}),
 )
@@ -121,18 +125,21 @@ class NodeFaults:
         self._lasting: list[Lasting] = []
         self.misled: set[str] = set()  # payees about whose gas the node did not tell the truth
         self.frozen_by_lies = False
+        self._receipts: dict[str, Any] = {}  # the last of each transaction
 
-    def draw(self, number: int, *, storm: bool, trap: bool) -> None:
-        """Script one more from this round on; a storm's strikes for as long as it lasts."""
+    def draw(self, number: int, *, lasting: bool, trap: bool) -> None:
+        """Script one more from this round on; a lasting one strikes again and again."""
         chance = self._world.chance
         drawn = self._drawn(trap)
         only = drawn.pop("only", None)
-        times = FOR_EVER if storm else chance.choice((1, 1, 1, 2, 3, 5))
-        scripted = (proxy := chance.choice(self._world.proxies)).fault(
+        proxy = chance.choice(self._world.proxies)
+        scripted = proxy.fault(
             **drawn,
-            times=times,
-            skip=0 if storm else chance.choice((0, 0, 0, 1, 2, 5)),
-            probability=chance.choice((0.2, 0.5, 0.9)) if storm else chance.choice((1.0, 1.0, 0.5)),
+            times=FOR_EVER if lasting else chance.choice((1, 1, 1, 2, 3, 5)),
+            skip=0 if lasting else chance.choice((0, 0, 0, 1, 2, 5)),
+            probability=chance.choice((0.2, 0.5, 0.9))
+            if lasting
+            else chance.choice((1.0, 1.0, 0.5)),
             seed=chance.randrange(2**32),
             when=self._only(only) if only else None,
         )
@@ -140,11 +147,19 @@ class NodeFaults:
 
     def _drawn(self, trap: bool) -> Said:
         chance = self._world.chance
-        menu = list(GENERAL)
-        if self._world.rows("SELECT 1 FROM wallets"):
-            menu += LIES_ABOUT_COUNTS + (TRAPS if trap else ())
+        menu = [*GENERAL, *(TRAPS if trap else ()), *self._old_receipts()]
         weights = [weight for weight, _ in menu]
         return chance.choices([draw for _, draw in menu], weights)[0](chance)
+
+    def _old_receipts(self) -> list[tuple[int, Draw]]:
+        """A receipt that was true when it was seen: its block may have gone since."""
+        if not self._receipts:
+            return []
+        return [(3, lambda c: self._old_receipt(c.choice(list(self._receipts))))]
+
+    def _old_receipt(self, tx_hash: str) -> Said:
+        seen = self._receipts[tx_hash]
+        return {"kind": "result", "method": RECEIPT, "tx_hash": tx_hash, "result": seen}
 
     def _only(self, questions: str) -> Callable[[Incoming], bool]:
         of_preflights = questions == "preflights"
@@ -170,12 +185,23 @@ class NodeFaults:
         for proxy in self._world.proxies:
             for call in proxy.calls():
                 if call.fault:
-                    self._world.trace.note(f"node.{call.fault}", _named(call))
-                if call.fault in MISLEADING and call.method == ESTIMATE:
-                    self.misled.add(str(call.params[0]["to"]).lower())
-                if call.fault == "higher_count" and self._world.plan.trapped:
-                    self.frozen_by_lies = True
+                    self._note(call)
+                elif call.method == RECEIPT and call.result:
+                    self._receipts[call.params[0]] = call.result
             proxy.forget_calls()
+
+    def _note(self, call: Call) -> None:
+        self._world.trace.note(f"node.{call.fault}", _named(call))
+        if call.fault in MISLEADING and call.method in (ESTIMATE, CALL):
+            self.misled |= _addresses(call.params[0])
+        if call.fault == "higher_count" and self._world.plan.trapped:
+            self.frozen_by_lies = True
+
+
+def _addresses(call: dict[str, str]) -> set[str]:
+    """Who is called, and the first address in the call's data."""
+    called, data = str(call["to"]).lower(), str(call.get("data", ""))
+    return {called, "0x" + data[34:74].lower()}
 
 
 def _named(call: Call) -> str:

@@ -39,7 +39,7 @@ class People:
         self.cancelled: set[str] = set()  # transfers
         self.contracts: set[str] = set()  # payees
         self.expired: set[str] = set()  # exchanges
-        self.stolen: dict[str, int] = {}  # hash → nonce
+        self.stolen: dict[str, int] = {}  # hash → nonce, of the first wallet
 
     def _any_transfer(self, states: tuple[str, ...]) -> dict[str, Any] | None:
         found = [row for row in self._world.transfers() if row["state"] in states]
@@ -81,7 +81,8 @@ class People:
 
     def steal(self) -> None:
         """Somebody who has our key sends a transaction on one of our nonces, or on the next."""
-        rows = self._world.rows("SELECT next_nonce FROM wallets")
+        ours = self._world.wallet
+        rows = self._world.rows("SELECT next_nonce FROM wallets WHERE address = %(at)s", at=ours)
         if self.stolen or not rows:
             return
         nonce = self._world.chance.randint(self._world.count(), int(rows[0]["next_nonce"]))
@@ -101,7 +102,7 @@ class People:
         for _ in range(orders):
             world.pay_in(f"0.0{chance.randint(2, 9)}")
             world.deliver_now("payments")
-            world.check()
+            world.open_batch()
         world.settle()
         messages, world.held = world.held, None
         if messages:
@@ -134,7 +135,7 @@ class People:
         """
         alone = copy.copy(self._world)
         alone.database, alone.queue, alone.dead, alone.retried = database, [], [], []
-        alone.signer = self._world.signer.sound  # type: ignore[attr-defined]
+        alone.signer, *alone.other_signers = (each.sound for each in self._world.signers.values())
         return alone
 
 

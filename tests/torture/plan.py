@@ -18,7 +18,9 @@ class Plan:
     confirmations: int
     epoch_blocks: int
     endpoints: int
-    earlier: int  # transactions of the wallet before it is ours
+    wallets: int
+    earlier: int  # transactions of each wallet before it is ours
+    tokens: bool  # some of the transfers are of USDT
     crowded: bool  # threads sign: which of them comes first is up to the machine
     trapped: bool  # lies and thefts that must freeze the wallet are among what happens
 
@@ -36,9 +38,13 @@ class Plan:
     def character(self) -> str:
         """A few words for the seed's line."""
         mood = {MILD: "mild", ROUGH: "rough", WILD: "wild"}[self.severity]
-        endpoints = "two endpoints" if self.endpoints == 2 else "one endpoint"
-        more = [word for word in ("crowded", "trapped") if getattr(self, word)]
-        return ", ".join([mood, endpoints, f"{self.confirmations} confirmations", *more])
+        more = [word for word in ("tokens", "crowded", "trapped") if getattr(self, word)]
+        counted = [
+            _counted(self.wallets, "wallet"),
+            _counted(self.endpoints, "endpoint"),
+            _counted(self.confirmations, "confirmation"),
+        ]
+        return ", ".join([mood, *counted, *more])
 
 
 def draw_plan(seed: int, chance: Random) -> Plan:
@@ -51,7 +57,13 @@ def draw_plan(seed: int, chance: Random) -> Plan:
         confirmations=chance.randint(3, 8),
         epoch_blocks=chance.choice((1, 2, 4)),
         endpoints=chance.choice((1, 1, 2)),
+        wallets=chance.choice((1, 1, 2, 3)),
         earlier=chance.choice((0, 0, 1, 4)),
+        tokens=chance.random() < 0.35,
         crowded=chance.random() < 0.25,
         trapped=chance.random() < 0.15,
     )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number > 1)}"

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from tests.torture.run import Outcome
+from tests.torture.outcome import Outcome
 
 PARTS = {
     "node": "node",

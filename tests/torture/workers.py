@@ -11,7 +11,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any
 
 from tests.torture.databases import fresh, server
-from tests.torture.run import Outcome, torment
+from tests.torture.outcome import Outcome
+from tests.torture.seed import torment
 
 
 def outcomes_of(seeds: Sequence[int], workers: int) -> Iterator[Outcome]:

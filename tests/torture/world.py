@@ -1,21 +1,26 @@
 """A world in which messages, processes, the exchange and the key fail, as one seed draws it."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from random import Random
 from typing import Any
 
 from local.anvil import Anvil
 from local.chain_proxy import ChainProxy
+from local.contracts import deploy
 from microbatch.errors import RetryLater
+from microbatch.hostpay.model import HostWallet
 from microbatch.messages import Outgoing
 from microbatch.platform.database import Database
+from microbatch.vendors.changenow.client import Pair
 from microbatch.vendors.ethereum.key_signer import KeySigner
 from microbatch.vendors.ethereum.node import Node
 from microbatch.vendors.ethereum.nodes import Nodes
 from tests.hostile.crash import CRASHES
-from tests.hostile.world import WaitingExchange, World
+from tests.hostile.world import RealChain, WaitingExchange, World
 from tests.torture.plan import Plan
 from tests.torture.trace import Trace
 
@@ -23,6 +28,32 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATENESS_SECONDS = (5, 90, 900, 3600, 5400)
 EXECUTE = "hostpay-payment-execute"
 RECONCILER_MISSES = 0.3
+KEEP_UP_TRIES = 1000
+KEEP_UP_SECONDS = 0.002
+TOKENS = 0.5  # the part of all transfers that are of USDT, where there are any
+USDT_AMOUNTS = (40, 50, 700, 9_000)
+
+
+class SteadyChain(RealChain):
+    """Anvil's fee history follows its blocks by itself: it is waited for, else fees are chance."""
+
+    def mine(self, blocks: int = 1) -> None:
+        """So many blocks, when any are mined at all."""
+        super().mine(blocks)
+        self.keep_up(1)
+
+    def keep_up(self, blocks: int) -> None:
+        """Wait until the history of the newest blocks is theirs."""
+        head = int(self._anvil.rpc("eth_blockNumber"), 16)
+        for number in range(max(head - blocks, 0) + 1, head + 1):
+            block = self._anvil.rpc("eth_getBlockByNumber", hex(number), False)
+            used = int(block["gasUsed"], 16) / int(block["gasLimit"], 16)
+            theirs = (hex(number), block["baseFeePerGas"], [used])
+            for _ in range(KEEP_UP_TRIES):
+                seen = self._anvil.rpc("eth_feeHistory", "0x1", hex(number), [50])
+                if (seen["oldestBlock"], seen["baseFeePerGas"][0], seen["gasUsedRatio"]) == theirs:
+                    break
+                time.sleep(KEEP_UP_SECONDS)
 
 
 class ShakyKey:
@@ -48,10 +79,10 @@ class ShakyExchange(WaitingExchange):
 
     world: "Tormented"
 
-    def create(self, *values: Any, **fields: Any) -> Any:
+    def create(self, pair: Pair, **fields: Any) -> Any:
         """As a waiting exchange, at an address of the seed's."""
-        failure = self._fails()
-        created = super().create(*values, **fields)
+        failure, self._pair = self._fails(), pair
+        created = super().create(pair, **fields)
         payin = "0x" + self.world.chance.randbytes(20).hex()
         known = self.exchanges[created.exchange_id]
         self.exchanges[created.exchange_id] = replace(known, payin_address=payin)
@@ -64,6 +95,9 @@ class ShakyExchange(WaitingExchange):
         if self._fails():
             raise RetryLater("ChangeNow: HTTP 503")
         return super().status(exchange_id)
+
+    def _out(self, amount: Decimal) -> Decimal:
+        return amount if self._pair.from_currency == "usdt" else amount * self.rate
 
     def _fails(self) -> str:
         return self.world.happens("exchange.", 1, ("unwell",))
@@ -86,8 +120,13 @@ class Tormented(World):
         self.asking = ""  # what the node is being asked for
         self.proxies = proxies
         super().__init__(database, anvil, proxies[0])
+        self.chain = SteadyChain(anvil)  # type: ignore[assignment]
         self.now = START
         self.confirmations = plan.confirmations
+        self.other_signers = self.more_signers
+        self.wallets = list(self.signers)
+        declared = tuple(HostWallet(each, plan.earlier) for each in self.wallets)
+        self.limit(wallets=declared)
         nodes = [Node(proxy.url) for proxy in proxies]
         self.node = Nodes(nodes) if len(nodes) > 1 else nodes[0]  # type: ignore[assignment]
 
@@ -95,9 +134,11 @@ class Tormented(World):
         super().__post_init__()
         self.exchange = ShakyExchange(self.chain)
         self.exchange.world = self
-        key = KeySigner("0x" + self.chance.randbytes(32).hex())
-        self.signer = ShakyKey(self, key)  # type: ignore[assignment]
-        self.wallet = key.address.lower()
+        self.signer, *self.more_signers = (self._new_key() for _ in range(self.plan.wallets))
+        self.wallet = self.signer.address.lower()
+
+    def _new_key(self) -> Any:
+        return ShakyKey(self, KeySigner("0x" + self.chance.randbytes(32).hex()))
 
     def happens(self, kind: str, weight: int, ways: Sequence[str]) -> str:
         """Whether something goes wrong now, and in which of the ways; "" when it does not."""
@@ -184,3 +225,14 @@ class Tormented(World):
         self.look()
         self.payment("7", eth)
         self.send([self.queue.pop()])
+
+    def open_batch(self) -> None:
+        """A threshold check; what it opens may turn out to be one more payment in USDT."""
+        batch_id = self.check().batch_id
+        if batch_id and self.plan.tokens and self.chance.random() < TOKENS:
+            self.turn_to_tokens(str(batch_id), self.chance.choice(USDT_AMOUNTS))
+
+    def tokens(self, address: str) -> int:
+        """What an address has on the real chain, in micro-USDT."""
+        call = {"to": self.token, "data": deploy.call_data("balanceOf(address)", address)}
+        return int(self.anvil.rpc("eth_call", call, "latest"), 16)
