@@ -46,8 +46,9 @@ def test_a_question_passes_a_little_before_the_wait_is_over(
     assert PACE.not_since(SINCE, now) == now - timedelta(seconds=pause_seconds)
 
 
-def test_a_row_is_stale_after_its_limit() -> None:
-    assert PACE.stale_before(SINCE) == SINCE - timedelta(seconds=300)
+def test_a_row_is_stale_after_its_limit_and_given_up_after_a_day() -> None:
+    assert PACE.stale_after == timedelta(seconds=300)
+    assert PACE.given_up_before(SINCE) == SINCE - timedelta(days=1)
 
 
 @pytest.mark.parametrize("wait_seconds", [1, 2, 59, 60, 61, 899, 900, 901, 3600])
