@@ -157,7 +157,7 @@ def _nonce_found(
     ours = not message.tx_hash or attempt_store.has_attempt(tx, transfer.unique_id, message.tx_hash)
     if ours or transfer.state != "broadcast" or transfer.nonce != message.nonce:
         return []  # the question for its receipts goes on
-    reason = f"nonce {message.nonce} was consumed by {message.tx_hash}, which is not ours"
+    reason = f"nonce_consumed_by_another_transaction: {message.nonce} by {message.tx_hash}"
     freeze(tx, transfer, reason)
     return park(tx, transfer, "nonce_consumed_by_another_transaction", now)
 

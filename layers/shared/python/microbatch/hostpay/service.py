@@ -179,7 +179,7 @@ def approve(
     if answer.status == "waiting":
         return _approve_waiting(answer, transfer, tx, now, policy)
     if answer.status in ENDED:
-        move(tx, transfer, "rejected", now, f"exchange_{answer.status}")
+        move(tx, transfer, "rejected", now, ENDED[answer.status])
         return messages_due(tx, locked(tx, transfer.unique_id), now)
     waited = now - transfer.state_since > timedelta(seconds=policy.pace.slow_poll_after_seconds)
     if answer.status == "not_found" and waited:
