@@ -57,8 +57,9 @@ def test_sqs_delays_by_fifteen_minutes_at_most() -> None:
     assert [delay_seconds(each) for each in (899, 900, 901)] == [899, 900, 0]
 
 
-def test_a_row_is_stale_after_its_limit() -> None:
-    assert PACE.stale_before(SINCE) == SINCE - timedelta(seconds=300)
+def test_a_row_is_stale_after_its_limit_and_given_up_after_a_day() -> None:
+    assert PACE.stale_after == timedelta(seconds=300)
+    assert PACE.given_up_before(SINCE) == SINCE - timedelta(days=1)
 
 
 @pytest.mark.parametrize("wait_seconds", [1, 2, 59, 60, 61, 899, 900, 901, 3600])
