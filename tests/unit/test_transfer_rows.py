@@ -61,7 +61,11 @@ def test_a_token_is_moved_as_the_standard_writes_it() -> None:
 def test_what_the_exchange_says_before_anything_is_paid() -> None:
     # any other word but "waiting" is not understood: not paid, asked again
     assert set(NOT_YET) == {"new", "not_found"}
-    assert set(ENDED) == {"failed", "refunded", "expired"}
+    assert ENDED == {  # and why a transfer is rejected that nothing was paid for
+        "failed": "exchange_failed",
+        "refunded": "exchange_refunded",
+        "expired": "exchange_expired",
+    }
 
 
 @pytest.mark.parametrize(("address", "ours"), [(WALLET, True), (PAYEE, False), ("", False)])
