@@ -11,6 +11,7 @@ import pytest
 from microbatch.conversion import model as conversion
 from microbatch.hostpay import attempt_store
 from microbatch.hostpay import model as hostpay
+from microbatch.intake import model as intake
 from microbatch.payout import model as payout
 from microbatch.platform.database import Database, Transaction
 from microbatch.swap import model as swap
@@ -35,6 +36,7 @@ MODELS: dict[str, Edges] = {
     "payouts": payout.EDGES,
     "transfers": hostpay.EDGES,
     "transfer_attempts": hostpay.ATTEMPT_EDGES,
+    "held_payments": intake.HELD_EDGES,
 }
 FIRST_STATES = {
     "batches": {"claimed"},
@@ -42,6 +44,7 @@ FIRST_STATES = {
     "payouts": {"claimed"},
     "transfers": {"requested"},
     "transfer_attempts": {"ordered"},
+    "held_payments": {"held"},
 }
 WITHOUT_NONCE = {"requested", "approved", "rejected"}
 
@@ -102,6 +105,8 @@ def insert_in(tx: Transaction, table: str, state: str, to_state: str) -> None:
         insert(tx, "swaps")
     if table == "payouts":
         insert(tx, "clients")
+    if table == "held_payments" and state == "held":
+        row |= dict.fromkeys(COMPLETE[table])
     if table == "transfer_attempts":
         insert(tx, "swaps")
         insert(tx, "wallets")
@@ -120,6 +125,8 @@ def move(tx: Transaction, table: str, state: str, to_state: str) -> None:
         bare = to_state == "ordered"
         also = ", raw_transaction = " + ("NULL" if bare else "'raw'")
         also += ", tx_hash = " + ("NULL" if bare else f"'{OTHER_TX_HASH}'")
+    if table == "held_payments":
+        also = ", decided_at = now(), decided_by = 'me', decided_why = 'because'"
     tx.execute(f"UPDATE {table} SET state = %(state)s{also}", state=to_state)
 
 
@@ -189,6 +196,49 @@ def test_signed_bytes_their_nonce_and_their_transfer_are_never_deleted(
 
     with pytest.raises(psycopg2.IntegrityError), tx.savepoint():
         tx.execute(f"DELETE FROM {table}")
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["received_amount = '2'", "client_id = '8'", "notification = 'x'", "payment_id = '2'"],
+)
+def test_what_was_notified_never_changes(tx: Transaction, change: str) -> None:
+    insert(tx, "held_payments")
+
+    with pytest.raises(psycopg2.errors.CheckViolation, match="notified"), tx.savepoint():
+        tx.execute(f"UPDATE held_payments SET {change}")
+    with pytest.raises(psycopg2.errors.CheckViolation, match="deleted"), tx.savepoint():
+        tx.execute("DELETE FROM held_payments")
+    tx.execute("UPDATE held_payments SET reason = 'redeposit', detail = 'x', announced = 'y'")
+
+
+ACCEPTED = {"state": "accepted", "decided_at": NOW, "decided_by": "me", "decided_why": "because"}
+
+
+@pytest.mark.parametrize(
+    ("payment", "belongs"),
+    [({}, True), ({"fingerprint": b"g" * 32}, False), ({"client_id": "8"}, False), (None, False)],
+)
+def test_what_is_accepted_is_its_own_payment(
+    tx: Transaction, payment: dict[str, Any] | None, belongs: bool
+) -> None:
+    insert(tx, "clients")
+    insert(tx, "clients", client_id="8")
+    insert(tx, "held_payments", **ACCEPTED)
+    if payment is not None:
+        insert(tx, "payments", **payment)
+
+    if belongs:
+        tx.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        return
+    with pytest.raises(psycopg2.IntegrityError), tx.savepoint():
+        tx.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def test_one_version_of_an_id_is_accepted(tx: Transaction) -> None:
+    insert(tx, "held_payments", **ACCEPTED)
+    with pytest.raises(psycopg2.errors.UniqueViolation, match="one_accepted"), tx.savepoint():
+        insert(tx, "held_payments", fingerprint=b"g" * 32, **ACCEPTED)
 
 
 def test_an_attempts_notes_may_change(tx: Transaction) -> None:

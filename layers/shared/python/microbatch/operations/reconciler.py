@@ -5,9 +5,12 @@ from datetime import datetime
 
 from microbatch.conversion import service as conversion
 from microbatch.hostpay import service as hostpay
+from microbatch.intake import service as intake
+from microbatch.intake.model import Policy as IntakePolicy
 from microbatch.market import service as market
 from microbatch.messages import Outgoing
 from microbatch.payout import service as payouts
+from microbatch.payout.model import Policy as PayoutPolicy
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import count, logger
 from microbatch.swap import service as swaps
@@ -20,6 +23,8 @@ class Policies:
     swap: swaps.Policy
     hostpay: hostpay.Policy
     source: market.Source
+    intake: IntakePolicy
+    payout: PayoutPolicy
 
 
 def reconcile(tx: Transaction, now: datetime, policies: Policies) -> list[Outgoing]:
@@ -33,6 +38,7 @@ def reconcile(tx: Transaction, now: datetime, policies: Policies) -> list[Outgoi
         *hostpay.due(tx, now, policies.hostpay),
         *conversion.due(tx, now, policies.swap),
         *payouts.due(tx, now, policies.swap.pace),
+        *intake.due(tx, now, policies.swap.pace, policies.intake, policies.payout),
     ]
     if rows:
         count("resent", len(rows))

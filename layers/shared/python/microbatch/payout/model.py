@@ -20,7 +20,7 @@ from microbatch.swap.model import swap_id_of
 EDGES: dict[str, frozenset[str]] = {
     "claimed": frozenset({"paid", "completed", "released", "rerouted", "parked"}),
     "paid": frozenset({"completed", "released", "parked"}),
-    "parked": frozenset({"completed", "released"}),
+    "parked": frozenset({"claimed", "paid", "completed", "released"}),
     "completed": frozenset(),
     "released": frozenset(),
     "rerouted": frozenset(),
@@ -230,4 +230,9 @@ def goes_to_accumulation(reason: str) -> bool:
 
 
 # Ends that are ours, or nobody's fault: the payment has not failed, it is tried again later.
-NOT_ITS_FAULT = ("rejected: exchange_expired", "rejected: client_", "rejected: waited_too_long")
+NOT_ITS_FAULT = (
+    "rejected: exchange_expired",
+    "rejected: client_",
+    "rejected: waited_too_long",
+    "released_by_operator",
+)

@@ -54,7 +54,7 @@ def book(
     """
     decimals = DECIMALS[swap.to_currency, swap.to_network]
     units, problem = use_logs(tx, swap, message, swap.provider_amount_to, decimals, now)
-    if problem:
+    if problem or swap.vouched_amount == coins(units, decimals):
         return units, problem
     if swap.provider_amount_to is not None:
         if disagrees(units, decimals, swap.provider_amount_to):
@@ -74,8 +74,11 @@ def use_logs(
     decimals: int,
     now: datetime,
 ) -> tuple[int, str | None]:
-    """(units that the logs come to, why they are not simply ours or None); each is used once."""
-    logs = json.loads(message.logs)
+    """(units that the logs come to, why they are not simply ours or None); each is used once.
+
+    What a person has seen counts for more than what the exchange names.
+    """
+    logs, named = json.loads(message.logs), swap.vouched_amount or named
     exact = [log for log in logs if coins(int(log["amount_units"]), decimals) == named]
     if len(exact) == 1:
         logs = exact  # one payout may serve several of our swaps
@@ -106,8 +109,10 @@ def refund_problem(
         return "refund_is_not_what_was_paid"
     if store.refund_is_used(tx, tx_hash):
         return "refund_used_before"
-    named = swap.provider_refund_amount
     decimals = DECIMALS[swap.from_currency, swap.from_network]
+    if swap.vouched_amount == coins(came_back_units, decimals):
+        return None
+    named = swap.provider_refund_amount
     if named is not None and disagrees(came_back_units, decimals, named):
         return "refund_differs_from_provider"
     if disagrees(came_back_units, decimals, swap.from_amount, band_percent):

@@ -21,6 +21,7 @@ NOT_THE_PAYMENTS_FAULT = (
     "max_amount_exceeded",
     "minimum_raised",
     "quote_",
+    "released_by_operator",
 )
 
 

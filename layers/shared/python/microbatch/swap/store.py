@@ -12,7 +12,7 @@ COLUMNS = """swap_id, context, owner_id, generation, state, state_since, asked_a
     from_network, from_amount_units, value_usd, to_currency, to_network, payout_address,
     refund_address, payout_extra_id, quoted_to_amount, cn_api_id, payin_address,
     expected_to_amount, provider_status, provider_amount_to, payout_hash, refund_hash,
-    provider_refund_amount, received_units"""
+    provider_refund_amount, received_units, vouched_amount"""
 
 
 def insert(tx: Transaction, terms: Terms, now: datetime) -> bool:
@@ -225,6 +225,16 @@ def win_ask(tx: Transaction, swap_id: str, now: datetime, not_since: datetime) -
             now=now,
             not_since=not_since,
         )
+    )
+
+
+def begin_again(tx: Transaction, swap_id: str, vouched_amount: Decimal | None) -> None:
+    """Forget what was used for a parked swap, and note what a person has seen on the chain."""
+    tx.execute("DELETE FROM token_receipts WHERE swap_id = %(swap_id)s", swap_id=swap_id)
+    tx.execute(
+        "UPDATE swaps SET vouched_amount = %(amount)s WHERE swap_id = %(swap_id)s",
+        swap_id=swap_id,
+        amount=vouched_amount,
     )
 
 

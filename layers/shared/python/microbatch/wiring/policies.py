@@ -156,7 +156,13 @@ def reconciler_policies() -> "Policies":
     """The rules of every room that the reconciler looks after."""
     from microbatch.operations.reconciler import Policies  # noqa: PLC0415
 
-    return Policies(swap=swap_policy(), hostpay=hostpay_policy(), source=observation_source())
+    return Policies(
+        swap=swap_policy(),
+        hostpay=hostpay_policy(),
+        source=observation_source(),
+        intake=intake_policy(),
+        payout=payout_policy(),
+    )
 
 
 @cache
@@ -172,6 +178,7 @@ def operator_surroundings() -> "Surroundings":
         fee_per_gas_ceiling_wei=whole_number("MAX_FEE_PER_GAS_CEILING_WEI"),
         address_hold_seconds=whole_number("ADDRESS_HOLD_SECONDS"),
         depths=depths,
+        policies=reconciler_policies(),
     )
 
 
