@@ -110,8 +110,6 @@ BAD: list[tuple[str, Given, str, dict[str, Any]]] = [
     ("paused_by_somebody_for_a_reason", without_pauses, "pauses", {"paused_at": NOW}),
     ("paused_by_somebody_for_a_reason", without_pauses, "pauses", {"who": "me", "why": "x"}),
     ("nothing_left_when_written_off", batch, "payments", {"state": "written_off"}),
-    ("waits_before_it_is_signed", swap, "transfers",
-     {**COMPLETE["transfers"], "state": "signed", "wait_reason": "hostpay_paused"}),
     ("block_when_mined", swap, "transfers",
      {**COMPLETE["transfers"], "state": "failed", "block_hash": None}),
     ("a_payment_is_kept", nothing, "discarded_letters", {"body": None}),

@@ -1,7 +1,7 @@
 """Bind a transfer to one nonce and commit its bytes before any of them leaves."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from microbatch.errors import ConfigurationError
@@ -25,8 +25,6 @@ from microbatch.pauses import service as pauses
 from microbatch.payout import service as payouts
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import count, logger
-
-MOST_PATIENCE = timedelta(days=1)
 
 
 class SignedTransaction(Protocol):
@@ -221,10 +219,8 @@ def _follow(
         return looks_again(tx, transfer, now, policy.pace, at_once=first_look)
     if ruling.verdict is Verdict.PARK:
         return park(tx, transfer, ruling.reason, now)
-    if transfer.kind == "direct" and now - transfer.state_since > MOST_PATIENCE:
-        return _give_up(tx, transfer, "waited_too_long", now)  # another wallet may have money
     if ruling.verdict is Verdict.FREEZE:
-        freeze(tx, transfer, ruling.reason)
+        freeze(tx, transfer, ruling.reason, now)
     if ruling.reason != WINDOW_FULL:  # that one ends by itself, with the next block
         count("signing_waits")
     return _wait(tx, transfer, ruling.reason, now, policy)
@@ -234,7 +230,7 @@ def _wait(
     tx: Transaction, transfer: Transfer, reason: str, now: datetime, policy: Policy
 ) -> list[Outgoing]:
     """Say why it is not signed, and look again a while later."""
-    store.note_wait(tx, transfer.unique_id, reason)
+    store.note_wait(tx, transfer.unique_id, reason, now)
     logger.warning("signing_waits", unique_id=transfer.unique_id, reason=reason)
     return looks_again(tx, transfer, now, policy.pace, at_once=False)
 

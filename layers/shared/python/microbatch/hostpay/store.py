@@ -10,7 +10,7 @@ from microbatch.pace import Standstill
 from microbatch.platform.database import Transaction
 
 COLUMNS = """unique_id, context, kind, swap_id, cn_api_id, wallet, chain_id, currency, network,
-    token, to_address, amount_units, state, state_since, asked_at, approved_at, nonce,
+    token, to_address, amount_units, state, state_since, created_at, asked_at, approved_at, nonce,
     preflight_at, preflight_chain_id, preflight_balance_wei, preflight_token_units,
     preflight_latest_nonce, preflight_pending_nonce, preflight_finalized_nonce,
     preflight_base_fee_wei, preflight_tip_wei, preflight_gas, preflight_problem, tx_hash,
@@ -109,7 +109,6 @@ def move(
         tx.execute(
             """
             UPDATE transfers SET state = %(state_to)s, state_since = %(now)s, asked_at = NULL,
-                wait_reason = NULL,
                 approved_at = CASE WHEN %(state_to)s = 'requested' THEN NULL ELSE approved_at END,
                 reason = coalesce(%(reason)s, reason)
             WHERE unique_id = %(unique_id)s AND state = %(state_from)s
@@ -138,20 +137,34 @@ def set_nonce(tx: Transaction, unique_id: str, nonce: int, now: datetime) -> Non
     """Bind the transfer to its nonce, and move it to `signed`, in one step."""
     tx.execute(
         "UPDATE transfers SET state = 'signed', state_since = %(now)s, signed_at = %(now)s,"
-        " asked_at = NULL, wait_reason = NULL, nonce = %(nonce)s WHERE unique_id = %(unique_id)s",
+        " asked_at = NULL, nonce = %(nonce)s WHERE unique_id = %(unique_id)s",
         unique_id=unique_id,
         nonce=nonce,
         now=now,
     )
 
 
-def note_wait(tx: Transaction, unique_id: str, reason: str) -> None:
-    """Say why an approved transfer is not signed."""
+def note_wait(tx: Transaction, unique_id: str, reason: str, now: datetime) -> None:
+    """Note why a transfer waits; since when, as long as the code before the colon is the same."""
     tx.execute(
-        "UPDATE transfers SET wait_reason = %(reason)s"
-        " WHERE unique_id = %(unique_id)s AND state = 'approved'",
+        """
+        UPDATE transfers SET wait_reason = %(reason)s, waits_since = CASE
+            WHEN split_part(wait_reason, ':', 1) = split_part(%(reason)s, ':', 1) THEN waits_since
+            ELSE %(now)s END
+        WHERE unique_id = %(unique_id)s
+        """,
         unique_id=unique_id,
         reason=reason,
+        now=now,
+    )
+
+
+def end_wait(tx: Transaction, unique_id: str) -> None:
+    """Forget why a transfer has waited; a change of its state does so by itself."""
+    tx.execute(
+        "UPDATE transfers SET wait_reason = NULL, waits_since = NULL"
+        " WHERE unique_id = %(unique_id)s AND wait_reason IS NOT NULL",
+        unique_id=unique_id,
     )
 
 
@@ -246,20 +259,27 @@ def win_ask(tx: Transaction, unique_id: str, now: datetime, not_since: datetime)
 
 
 def standing_still(
-    tx: Transaction, states: Sequence[str], standstill: Standstill, limit: int
-) -> list[Transfer]:
+    tx: Transaction,
+    states: Sequence[str],
+    standstill: Standstill,
+    given_up_before: datetime,
+    limit: int,
+) -> list[str]:
     """Transfers in these states for which nothing has been sent or changed for too long.
 
-    A confirmed one waits for its exchange; only its swap not knowing of it is a standstill.
+    A confirmed one waits for its exchange; only its swap not knowing of it is a standstill. One
+    that is not signed may move to and fro and is too old all the same.
     """
     rows = tx.all(
-        f"SELECT {COLUMNS} FROM transfers WHERE state = ANY(%(states)s)"  # noqa: S608
-        f" AND {Standstill.SQL}"
+        "SELECT unique_id FROM transfers WHERE state = ANY(%(states)s)"  # noqa: S608
+        f" AND ({Standstill.SQL}"
+        "   OR (state IN ('requested', 'approved') AND created_at < %(given_up_before)s))"
         " AND (state <> 'confirmed' OR kind = 'direct' OR EXISTS (SELECT FROM swaps"
         "   WHERE swaps.state = 'created' AND swaps.swap_id = transfers.swap_id))"
-        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s FOR UPDATE SKIP LOCKED",
+        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s",
         states=list(states),
+        given_up_before=given_up_before,
         limit=limit,
         **standstill.parameters,
     )
-    return [Transfer.from_row(row) for row in rows]
+    return [row["unique_id"] for row in rows]

@@ -239,8 +239,9 @@ def _decision(
 # --- for the reconciler ---------------------------------------------------------------------------
 
 
-def no_longer_paused(tx: Transaction) -> list[str]:
+def no_longer_paused(tx: Transaction, now: datetime) -> list[str]:
     """What only a pause has held that is over, in the order of arrival; who failed comes last."""
+    del now
     if pauses.is_paused(tx, Part.INGRESS):
         return []
     return held_store.no_longer_paused(tx, JUDGED_MAX)
@@ -269,7 +270,7 @@ def judge_again(
 
 def untold(tx: Transaction, now: datetime, pace: Pace) -> list[str]:
     """Payments of which the outside does not know that they are held, or what was decided."""
-    return held_store.untold(tx, pace.stale_before(now), UNTOLD_MAX)
+    return held_store.untold(tx, now - pace.stale_after, UNTOLD_MAX)
 
 
 def tell(tx: Transaction, now: datetime, held_id: str) -> list[Outgoing]:
@@ -278,18 +279,6 @@ def tell(tx: Transaction, now: datetime, held_id: str) -> list[Outgoing]:
     assert held is not None
     held_store.note_asked(tx, held.held_id, now)
     return [telling.of_held(tx, held, now)]
-
-
-def due(
-    tx: Transaction, now: datetime, pace: Pace, policy: Policy, payout_policy: PayoutPolicy
-) -> list[Outgoing]:
-    """All of it."""
-    outgoing: list[Outgoing] = []
-    for held_id in no_longer_paused(tx):
-        outgoing += judge_again(tx, now, held_id, policy, payout_policy)
-    for held_id in untold(tx, now, pace):
-        outgoing += tell(tx, now, held_id)
-    return outgoing
 
 
 def note_told(tx: Transaction, now: datetime, told: Sequence[Announcement]) -> None:

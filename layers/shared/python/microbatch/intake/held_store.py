@@ -11,7 +11,7 @@ from microbatch.platform.database import Transaction
 COLUMNS = """held_id, payment_id, source, client_id, reason, detail, received_amount,
     received_currency, received_network, invoice_usd, order_id, parent_payment_id, paid_at,
     fingerprint, notification, state, held_at, decided_at, decided_by, decided_why, named_wei,
-    announced"""
+    announced_state"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Held:
     decided_by: str | None
     decided_why: str | None
     named_wei: int | None
-    announced: str | None
+    announced_state: str | None
 
     @property
     def notice(self) -> Notice:
@@ -231,7 +231,7 @@ def hold_for(tx: Transaction, held_id: int, hold: Hold) -> bool:
 def untold(tx: Transaction, not_since: datetime, limit: int) -> list[str]:
     """What the outside was not told of, and nobody has looked at since then."""
     rows = tx.all(
-        "SELECT held_id::text AS held_id FROM held_payments WHERE announced IS DISTINCT FROM"
+        "SELECT held_id::text AS held_id FROM held_payments WHERE announced_state IS DISTINCT FROM"
         " (CASE state WHEN 'held' THEN reason ELSE state END)"
         " AND greatest(held_at, decided_at, asked_at) <= %(not_since)s"
         " ORDER BY greatest(held_at, decided_at, asked_at) LIMIT %(limit)s",
@@ -253,7 +253,7 @@ def note_asked(tx: Transaction, held_id: int, now: datetime) -> None:
 def note_told(tx: Transaction, held_id: int, told: str) -> None:
     """The outside knows this of it."""
     tx.execute(
-        "UPDATE held_payments SET announced = %(told)s WHERE held_id = %(held_id)s"
+        "UPDATE held_payments SET announced_state = %(told)s WHERE held_id = %(held_id)s"
         " AND (CASE state WHEN 'held' THEN reason ELSE state END) = %(told)s",
         held_id=held_id,
         told=told,

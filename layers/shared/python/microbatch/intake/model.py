@@ -1,6 +1,7 @@
 """What a payment is worth to whom, and which ones must not be credited blindly."""
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -259,15 +260,15 @@ def _invoice(text: str, is_vouched: bool) -> Usd | None:
     """The invoice; one that says nothing is none once a person vouches for the payment."""
     if not text:
         return None
-    try:
+    problem = "is not a decimal number"
+    with suppress(ArithmeticError):
         amount = Decimal(text)
+        problem = "is not a plausible amount"
         if amount.is_finite() and 0 <= amount < MAX_INVOICE_USD:
             return Usd(amount.quantize(USD_QUANTUM))
-    except ArithmeticError:
-        pass
     if is_vouched:
         return None
-    raise InvalidInput(f"invoice_usd is not a plausible amount: {text[:40]!r}")
+    raise InvalidInput(f"invoice_usd {problem}: {text[:40]!r}")
 
 
 def _value(

@@ -7,9 +7,12 @@ from microbatch.intake import unparking as unparking  # noqa: PLC0414 - for oper
 from microbatch.intake.deciding import Decision as Decision  # noqa: PLC0414
 from microbatch.intake.deciding import Word as Word  # noqa: PLC0414
 from microbatch.intake.deciding import accept as accept  # noqa: PLC0414
-from microbatch.intake.deciding import due as due  # noqa: PLC0414
+from microbatch.intake.deciding import judge_again as judge_again  # noqa: PLC0414
+from microbatch.intake.deciding import no_longer_paused as no_longer_paused  # noqa: PLC0414
 from microbatch.intake.deciding import note_told as note_told  # noqa: PLC0414
 from microbatch.intake.deciding import reject as reject  # noqa: PLC0414
+from microbatch.intake.deciding import tell as tell  # noqa: PLC0414
+from microbatch.intake.deciding import untold as untold  # noqa: PLC0414
 from microbatch.intake.model import Credit, Hold, HoldReason, Notice, Policy, judge
 from microbatch.market import service as market
 from microbatch.messages import Outgoing, PaymentReceived

@@ -35,19 +35,19 @@ ALTER TABLE held_payments
         (CASE WHEN state = 'accepted' THEN payment_id END) STORED
         REFERENCES payments (payment_id) DEFERRABLE INITIALLY DEFERRED,
     ADD COLUMN asked_at timestamptz,
-    ADD COLUMN announced text, -- the reason, or the decision, that the outside was last told of
+    ADD COLUMN announced_state text, -- the reason, or the decision, that the outside was last told of
     ADD CONSTRAINT decided_by_somebody_for_a_reason
         CHECK ((state = 'held') = (decided_by IS NULL) AND (state = 'held') = (decided_why IS NULL)),
     ADD CONSTRAINT named_when_accepted CHECK (named_wei IS NULL OR state = 'accepted');
 
-UPDATE held_payments SET announced = reason;
+UPDATE held_payments SET announced_state = reason;
 
 CREATE UNIQUE INDEX one_accepted_version ON held_payments (accepted_as)
     WHERE accepted_as IS NOT NULL;
 CREATE INDEX held_payments_paused ON held_payments (held_at, held_id)
     WHERE state = 'held' AND reason IN ('ingress_paused', 'client_paused');
 CREATE INDEX held_payments_untold ON held_payments (held_at)
-    WHERE announced IS DISTINCT FROM (CASE state WHEN 'held' THEN reason ELSE state END);
+    WHERE announced_state IS DISTINCT FROM (CASE state WHEN 'held' THEN reason ELSE state END);
 
 CREATE TRIGGER held_payments_edges BEFORE UPDATE OF state ON held_payments
     FOR EACH ROW WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION refuse_unknown_edge();
@@ -98,15 +98,13 @@ ALTER TABLE payments
 ALTER TABLE swaps ADD COLUMN vouched_amount numeric CHECK (vouched_amount > 0);
 
 ALTER TABLE transfers
-    ADD COLUMN wait_reason text, -- why an approved one is not signed
     ADD COLUMN consumed_by_hash text CHECK (consumed_by_hash ~ '^0x[0-9a-f]{64}$'),
     ADD COLUMN consumed_at_block bigint,
     DROP CONSTRAINT block_when_mined,
     ADD CONSTRAINT block_when_mined CHECK (
         state NOT IN ('mined', 'confirmed', 'settled', 'failed')
         OR (tx_hash IS NOT NULL AND block_number IS NOT NULL AND block_hash IS NOT NULL)
-        OR (state = 'failed' AND consumed_by_hash IS NOT NULL)),
-    ADD CONSTRAINT waits_before_it_is_signed CHECK (wait_reason IS NULL OR nonce IS NULL);
+        OR (state = 'failed' AND consumed_by_hash IS NOT NULL));
 
 -- What a node said last of a wallet when a person asked.
 ALTER TABLE wallets

@@ -5,6 +5,15 @@ from datetime import datetime
 from enum import StrEnum
 
 
+class PauseReason(StrEnum):
+    """What is said by everything that waits for a part to be resumed."""
+
+    INGRESS = "ingress_paused"
+    CONVERSION = "conversion_paused"
+    HOSTPAY = "hostpay_paused"
+    PAYOUT = "payout_paused"
+
+
 class Part(StrEnum):
     """What is paused as one."""
 
@@ -16,7 +25,7 @@ class Part(StrEnum):
     @property
     def reason(self) -> str:
         """What waits for this part to be resumed says this."""
-        return f"{self}_paused"
+        return PauseReason[self.name].value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

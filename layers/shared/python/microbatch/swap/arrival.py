@@ -9,7 +9,7 @@ from microbatch.messages import ExchangeStatusObserved, RefundFound, TransferLog
 from microbatch.money import coins
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import logger
-from microbatch.swap import store
+from microbatch.swap import receipt_store, store
 from microbatch.swap.model import DECIMALS, ONGOING, Swap, disagrees
 
 TX_HASH = re.compile(r"0x[0-9a-f]{64}")
@@ -85,7 +85,7 @@ def use_logs(
     elif store.shares_payout(tx, swap.swap_id, message.tx_hash):
         return 0, "payout_shared_with_another_swap"
     for log in logs:
-        fresh = store.insert_receipt(
+        fresh = receipt_store.insert_receipt(
             tx,
             tx_hash=message.tx_hash,
             log_index=int(log["log_index"]),
@@ -98,7 +98,7 @@ def use_logs(
         )
         if not fresh:
             return 0, "receipt_used_before"
-    return store.received_units(tx, swap.swap_id), None
+    return receipt_store.received_units(tx, swap.swap_id), None
 
 
 def refund_problem(

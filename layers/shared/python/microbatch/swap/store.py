@@ -192,11 +192,14 @@ def set_provider_state(
     payout_hash: str | None,
     refund_hash: str | None,
     refund_amount: Decimal | None,
+    now: datetime,
 ) -> None:
-    """Note what the provider says of the swap's exchange."""
+    """Note what the provider says of the swap's exchange, and since when."""
     tx.execute(
         """
         UPDATE swaps SET provider_status = %(status)s,
+            provider_status_since = CASE WHEN provider_status = %(status)s
+                THEN coalesce(provider_status_since, %(now)s) ELSE %(now)s END,
             provider_amount_to = coalesce(%(amount_to)s, provider_amount_to),
             -- the provider names one of them: the other is not true (any more)
             payout_hash = CASE WHEN %(refund_hash)s::text IS NULL
@@ -212,6 +215,7 @@ def set_provider_state(
         payout_hash=payout_hash,
         refund_hash=refund_hash,
         refund_amount=refund_amount,
+        now=now,
     )
 
 
@@ -228,71 +232,22 @@ def win_ask(tx: Transaction, swap_id: str, now: datetime, not_since: datetime) -
     )
 
 
-def begin_again(tx: Transaction, swap_id: str, vouched_amount: Decimal | None) -> None:
-    """Forget what was used for a parked swap, and note what a person has seen on the chain."""
-    tx.execute("DELETE FROM token_receipts WHERE swap_id = %(swap_id)s", swap_id=swap_id)
-    tx.execute(
-        "UPDATE swaps SET vouched_amount = %(amount)s WHERE swap_id = %(swap_id)s",
-        swap_id=swap_id,
-        amount=vouched_amount,
-    )
-
-
-def insert_receipt(
-    tx: Transaction,
-    *,
-    tx_hash: str,
-    log_index: int,
-    swap_id: str,
-    from_address: str,
-    amount_units: int,
-    block_number: int,
-    block_hash: str,
-    now: datetime,
-) -> bool:
-    """Use one transfer log for this swap; False when it has been used already."""
-    return bool(
-        tx.execute(
-            """
-            INSERT INTO token_receipts (tx_hash, log_index, swap_id, from_address, amount_units,
-                block_number, block_hash, recorded_at)
-            VALUES (%(tx_hash)s, %(log_index)s, %(swap_id)s, %(from_address)s, %(amount_units)s,
-                %(block_number)s, %(block_hash)s, %(now)s)
-            ON CONFLICT (tx_hash, log_index) DO NOTHING
-            """,
-            tx_hash=tx_hash,
-            log_index=log_index,
-            swap_id=swap_id,
-            from_address=from_address,
-            amount_units=amount_units,
-            block_number=block_number,
-            block_hash=block_hash,
-            now=now,
-        )
-    )
-
-
-def received_units(tx: Transaction, swap_id: str) -> int:
-    """What has arrived on chain for this swap."""
-    row = tx.one(
-        "SELECT coalesce(sum(amount_units), 0) AS units FROM token_receipts"
-        " WHERE swap_id = %(swap_id)s",
-        swap_id=swap_id,
-    )
-    assert row is not None
-    return int(row["units"])
-
-
 def standing_still(
     tx: Transaction, states: Sequence[str], standstill: Standstill, limit: int
-) -> list[Swap]:
-    """Swaps in these states for which nothing has been sent or changed for too long."""
+) -> list[str]:
+    """Swaps in these states for which nothing has been sent or changed for too long.
+
+    One that is created waits for its transfer; only without a live one it is a standstill.
+    """
     rows = tx.all(
-        f"SELECT {COLUMNS} FROM swaps WHERE state = ANY(%(states)s)"  # noqa: S608
+        "SELECT swap_id FROM swaps WHERE state = ANY(%(states)s)"  # noqa: S608
         f" AND {Standstill.SQL}"
-        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s FOR UPDATE SKIP LOCKED",
+        " AND (state <> 'created' OR NOT EXISTS (SELECT FROM transfers"
+        "   WHERE transfers.swap_id = swaps.swap_id"
+        "   AND transfers.state NOT IN ('rejected', 'failed')))"
+        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s",
         states=list(states),
         limit=limit,
         **standstill.parameters,
     )
-    return [Swap.from_row(row) for row in rows]
+    return [row["swap_id"] for row in rows]

@@ -8,7 +8,7 @@ from microbatch.hostpay import service as hostpay
 from microbatch.messages import Outgoing
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import logger
-from microbatch.swap import moves, store
+from microbatch.swap import moves, receipt_store, store
 from microbatch.swap.due import messages_due
 
 RELEASED = "released_by_operator"
@@ -28,7 +28,7 @@ def retry(
         raise InvalidInput(f"swap {swap_id} is {swap.state}, not parked")
     if not hostpay.unparking.is_paid(tx, swap_id):
         raise InvalidInput(f"swap {swap_id} is not paid: there is nothing to ask for; release it")
-    store.begin_again(tx, swap_id, vouched_amount)
+    receipt_store.begin_again(tx, swap_id, vouched_amount)
     moves.move(tx, swap, "paid", now)
     moves.owner_of(swap).asked_again(tx, swap.owner_id, now)
     logger.warning("swap_retried", swap_id=swap_id)

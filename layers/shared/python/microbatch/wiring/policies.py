@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from microbatch.hostpay.service import Policy as HostpayPolicy
     from microbatch.intake.model import Policy as IntakePolicy
     from microbatch.market.service import Source
+    from microbatch.operations.lifetimes import Ages
     from microbatch.operations.reconciler import Policies
     from microbatch.operations.requests import Surroundings
     from microbatch.pace import Pace
@@ -162,6 +163,24 @@ def reconciler_policies() -> "Policies":
         source=observation_source(),
         intake=intake_policy(),
         payout=payout_policy(),
+        ages=ages(),
+    )
+
+
+@cache
+def ages() -> "Ages":
+    """How long rows may stand in a state."""
+    from microbatch.operations.lifetimes import Ages  # noqa: PLC0415
+
+    return Ages(
+        stale_after=whole_number("STALE_AFTER_SECONDS"),
+        slow_poll_after=whole_number("SLOW_POLL_AFTER_SECONDS"),
+        batch_max_age=whole_number("BATCH_MAX_AGE_SECONDS"),
+        observation_period=whole_number("OBSERVATION_PERIOD_SECONDS"),
+        observation_max_age=whole_number("OBSERVATION_MAX_AGE_SECONDS"),
+        hop_max_age=whole_number("HOP_MAX_AGE_SECONDS"),
+        exchange_max_age=whole_number("EXCHANGE_MAX_AGE_SECONDS"),
+        decision_max_age=whole_number("DECISION_MAX_AGE_SECONDS"),
     )
 
 
