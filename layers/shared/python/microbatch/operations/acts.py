@@ -9,8 +9,8 @@ from microbatch.errors import InvalidInput
 from microbatch.hostpay.service import cancel
 from microbatch.messages import Outgoing
 from microbatch.operations import clients, store
+from microbatch.operations.looking import LOOKS
 from microbatch.operations.requests import Request, Surroundings, record, text_in, usd_in
-from microbatch.operations.status import status
 from microbatch.platform.database import Transaction
 
 
@@ -61,20 +61,13 @@ def _set_threshold(
     return {"threshold_usd": value, "before": before, "changed": True}
 
 
-def _status(
-    request: Request, tx: Transaction, now: datetime, surroundings: Surroundings
-) -> dict[str, Any]:
-    del request
-    return status(tx, now, surroundings.depths())
-
-
 _ACTS: dict[str, Callable[[Request, Transaction, datetime, Surroundings], dict[str, Any]]] = {
     "clients pause": clients.pause,
     "clients resume": clients.pause,
     "clients show": clients.show,
     "threshold get": _get_threshold,
     "threshold set": _set_threshold,
-    "status": _status,
+    **LOOKS,
 }
 
 Done = tuple[dict[str, Any], list[Outgoing]]

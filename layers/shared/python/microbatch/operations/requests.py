@@ -9,6 +9,8 @@ from typing import Any
 
 from microbatch.errors import InvalidInput
 from microbatch.operations import store
+from microbatch.operations.lifetimes import Ages
+from microbatch.pace import Pace
 from microbatch.platform.database import Transaction
 
 USD_MAX = Decimal(1_000_000)
@@ -25,6 +27,10 @@ class Surroundings:
     fee_per_gas_ceiling_wei: int
     address_hold_seconds: int  # how long nothing is paid to a client after a change of address
     depths: Callable[[], dict[str, dict[str, int]]]  # of queues and dead-letter queues
+    ages: Ages
+    pace: Pace
+    confirmations: int
+    schedule_seconds: Mapping[str, int]  # period of each schedule, by its function
 
 
 def record(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from microbatch.hostpay.service import Policy as HostpayPolicy
     from microbatch.intake.model import Policy as IntakePolicy
     from microbatch.market.service import Source
+    from microbatch.operations.lifetimes import Ages
     from microbatch.operations.reconciler import Policies
     from microbatch.operations.requests import Surroundings
     from microbatch.pace import Pace
@@ -160,6 +161,23 @@ def reconciler_policies() -> "Policies":
 
 
 @cache
+def ages() -> "Ages":
+    """How long rows may stand in a state."""
+    from microbatch.operations.lifetimes import Ages  # noqa: PLC0415
+
+    return Ages(
+        stale_after=whole_number("STALE_AFTER_SECONDS"),
+        slow_poll_after=whole_number("SLOW_POLL_AFTER_SECONDS"),
+        batch_max_age=whole_number("BATCH_MAX_AGE_SECONDS"),
+        observation_period=whole_number("OBSERVATION_PERIOD_SECONDS"),
+        observation_max_age=whole_number("OBSERVATION_MAX_AGE_SECONDS"),
+        hop_max_age=whole_number("HOP_MAX_AGE_SECONDS"),
+        exchange_max_age=whole_number("EXCHANGE_MAX_AGE_SECONDS"),
+        decision_max_age=whole_number("DECISION_MAX_AGE_SECONDS"),
+    )
+
+
+@cache
 def operator_surroundings() -> "Surroundings":
     """What an operator's acts need besides the database."""
     from microbatch.operations.requests import Surroundings  # noqa: PLC0415
@@ -172,6 +190,13 @@ def operator_surroundings() -> "Surroundings":
         fee_per_gas_ceiling_wei=whole_number("MAX_FEE_PER_GAS_CEILING_WEI"),
         address_hold_seconds=whole_number("ADDRESS_HOLD_SECONDS"),
         depths=depths,
+        ages=ages(),
+        pace=pace(),
+        confirmations=whole_number("CONFIRMATIONS"),
+        schedule_seconds={
+            schedule: 60 * whole_number(f"{schedule.upper()}_MINUTES")
+            for schedule in ("threshold_check", "payout_scheduler", "reconciler")
+        },
     )
 
 
