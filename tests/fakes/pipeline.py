@@ -15,7 +15,7 @@ from microbatch.hostpay import outbound as hostpay_outbound
 from microbatch.hostpay import recording, service, signing
 from microbatch.intake import service as intake
 from microbatch.messages import EventOccurred, Outgoing, PaymentReceived
-from microbatch.operations.reconciler import Policies, reconcile
+from microbatch.operations.reconciler import Means, Policies, reconcile
 from microbatch.payout import opening
 from microbatch.payout import service as payouts
 from microbatch.platform.database import Database
@@ -122,14 +122,22 @@ class Pipeline(Rules):
 
     def reconcile(self) -> list[Outgoing]:
         """One run of the reconciler; what it sends is on its way."""
-        with self.database.transaction() as tx:
-            sent = reconcile(
-                tx,
-                self.now,
-                Policies(swap=self.swap_policy, hostpay=self.hostpay_policy, source=self.source),
-            )
-        self.send(sent)
+        sent: list[Outgoing] = []
+
+        def send(outgoing: list[Outgoing]) -> None:
+            self.send(outgoing)
+            sent.extend(outgoing)
+
+        policies = Policies(
+            swap=self.swap_policy, hostpay=self.hostpay_policy, source=self.source, ages=self.ages
+        )
+        reconcile(policies, Means(transact=self.transact, send=send, milliseconds_left=lambda: 60))
         return sent
+
+    def transact(self, act: Callable[..., Any], *arguments: Any) -> Any:
+        """As wiring does: `act(tx, now, …)` in one transaction."""
+        with self.database.transaction() as tx:
+            return act(tx, self.now, *arguments)
 
     def check(self) -> checking.Check:
         """One threshold check."""

@@ -166,7 +166,7 @@ def test_an_exchange_that_nobody_knows_is_given_up_after_a_day(pipeline: Pipelin
     live(pipeline, hours=20)
     assert one(pipeline, TRANSFER)["state"] == "requested"
     live(pipeline, hours=8)
-    assert one(pipeline, TRANSFER)["reason"] == "exchange_not_found"
+    assert one(pipeline, TRANSFER)["reason"] == "waited_too_long"
     assert one(pipeline, BATCH)["state"] == "released"
 
 

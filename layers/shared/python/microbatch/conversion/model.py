@@ -94,7 +94,7 @@ def may_start_later(decision: Wait | Open) -> bool:
 
 def decide(claimed: Claimed, seen: Seen, limits: Limits, now: datetime) -> Wait | Open:
     """Whether what was claimed is converted now."""
-    if claimed.payments_count == 0 or claimed.oldest_received_at is None or claimed.net_wei == 0:
+    if claimed.oldest_received_at is None or claimed.net_wei == 0:
         return Wait(WaitReason.NOTHING_PENDING)
     if claimed.net_usd >= limits.threshold_usd:
         opened_for = "threshold"

@@ -62,6 +62,7 @@ class Transfer:
     amount_units: int
     state: str
     state_since: datetime
+    created_at: datetime
     asked_at: datetime | None
     approved_at: datetime | None
     nonce: int | None

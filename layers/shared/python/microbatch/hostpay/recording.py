@@ -159,7 +159,7 @@ def _nonce_found(
     if ours or transfer.state != "broadcast" or transfer.nonce != message.nonce:
         return []  # the question for its receipts goes on
     reason = f"nonce_consumed_by_another_transaction: {message.nonce} by {message.tx_hash}"
-    freeze(tx, transfer, reason)
+    freeze(tx, transfer, reason, now)
     return park(tx, transfer, "nonce_consumed_by_another_transaction", now)
 
 

@@ -1,7 +1,7 @@
 """Bind a transfer to one nonce and commit its bytes before any of them leaves."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from microbatch.errors import ConfigurationError
@@ -24,8 +24,6 @@ from microbatch.messages import Outgoing, PaymentExecutionRequest
 from microbatch.payout import service as payouts
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import count, logger
-
-MOST_PATIENCE = timedelta(days=1)
 
 
 class SignedTransaction(Protocol):
@@ -216,10 +214,8 @@ def _follow(
         return looks_again(tx, transfer, now, policy.pace, at_once=first_look)
     if ruling.verdict is Verdict.PARK:
         return park(tx, transfer, ruling.reason, now)
-    if transfer.kind == "direct" and now - transfer.state_since > MOST_PATIENCE:
-        return _give_up(tx, transfer, "waited_too_long", now)  # another wallet may have money
     if ruling.verdict is Verdict.FREEZE:
-        freeze(tx, transfer, ruling.reason)
+        freeze(tx, transfer, ruling.reason, now)
     store.note_wait(tx, transfer.unique_id, ruling.reason, now)
     if ruling.reason != WINDOW_FULL:  # that one ends by itself, with the next block
         count("signing_waits")

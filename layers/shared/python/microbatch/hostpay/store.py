@@ -9,7 +9,7 @@ from microbatch.pace import Standstill
 from microbatch.platform.database import Transaction
 
 COLUMNS = """unique_id, context, kind, swap_id, cn_api_id, wallet, chain_id, currency, network,
-    token, to_address, amount_units, state, state_since, asked_at, approved_at, nonce,
+    token, to_address, amount_units, state, state_since, created_at, asked_at, approved_at, nonce,
     preflight_at, preflight_chain_id, preflight_balance_wei, preflight_token_units,
     preflight_latest_nonce, preflight_pending_nonce, preflight_finalized_nonce,
     preflight_base_fee_wei, preflight_tip_wei, preflight_gas, preflight_problem, tx_hash,
@@ -228,20 +228,27 @@ def win_ask(tx: Transaction, unique_id: str, now: datetime, not_since: datetime)
 
 
 def standing_still(
-    tx: Transaction, states: Sequence[str], standstill: Standstill, limit: int
-) -> list[Transfer]:
+    tx: Transaction,
+    states: Sequence[str],
+    standstill: Standstill,
+    given_up_before: datetime,
+    limit: int,
+) -> list[str]:
     """Transfers in these states for which nothing has been sent or changed for too long.
 
-    A confirmed one waits for its exchange; only its swap not knowing of it is a standstill.
+    A confirmed one waits for its exchange; only its swap not knowing of it is a standstill. One
+    that is not signed may move to and fro and is too old all the same.
     """
     rows = tx.all(
-        f"SELECT {COLUMNS} FROM transfers WHERE state = ANY(%(states)s)"  # noqa: S608
-        f" AND {Standstill.SQL}"
+        "SELECT unique_id FROM transfers WHERE state = ANY(%(states)s)"  # noqa: S608
+        f" AND ({Standstill.SQL}"
+        "   OR (state IN ('requested', 'approved') AND created_at < %(given_up_before)s))"
         " AND (state <> 'confirmed' OR kind = 'direct' OR EXISTS (SELECT FROM swaps"
         "   WHERE swaps.state = 'created' AND swaps.swap_id = transfers.swap_id))"
-        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s FOR UPDATE SKIP LOCKED",
+        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s",
         states=list(states),
+        given_up_before=given_up_before,
         limit=limit,
         **standstill.parameters,
     )
-    return [Transfer.from_row(row) for row in rows]
+    return [row["unique_id"] for row in rows]

@@ -35,14 +35,15 @@ def adopt_wallet(
     )
 
 
-def freeze_wallet(tx: Transaction, wallet: str, chain_id: int, reason: str) -> None:
+def freeze_wallet(tx: Transaction, wallet: str, chain_id: int, reason: str, now: datetime) -> None:
     """Let nothing be signed from this wallet until a person has looked."""
     tx.execute(
-        "UPDATE wallets SET status = 'frozen', reason = %(reason)s"
+        "UPDATE wallets SET status = 'frozen', reason = %(reason)s, frozen_at = %(now)s"
         " WHERE address = %(wallet)s AND chain_id = %(chain_id)s AND status = 'active'",
         wallet=wallet,
         chain_id=chain_id,
         reason=reason,
+        now=now,
     )
 
 

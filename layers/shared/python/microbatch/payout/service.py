@@ -195,21 +195,48 @@ def take_address(message: AddressChecked, tx: Transaction, now: datetime) -> lis
 # --- for the reconciler ---------------------------------------------------------------------------
 
 
-def due(tx: Transaction, now: datetime, pace: Pace) -> list[Outgoing]:
-    """Orders, questions and events that were lost: again."""
-    outgoing: list[Outgoing] = []
-    before = pace.stale_before(now)
-    standstill = pace.standstill(now)
-    for payout_id in waiting_store.direct_standing_still(tx, standstill, STALE_ROWS_MAX):
-        store.note_asked(tx, payout_id, now)
-        outgoing.append(order(locked(tx, payout_id), now))
-    for client in client_store.unverified(tx, now, before, STALE_ROWS_MAX):
-        outgoing.append(ask_about(client, now))
-    for payout_id in waiting_store.unannounced(tx, before, STALE_ROWS_MAX):
-        outgoing += events_due(locked(tx, payout_id), now)
-    for change in client_store.unannounced_changes(tx, before, STALE_ROWS_MAX):
-        outgoing.append(address_changed(change, now))
-    return outgoing
+def orders_standing_still(tx: Transaction, now: datetime, pace: Pace) -> list[str]:
+    """Direct payouts whose order was lost, or the end of whose transfer was."""
+    return waiting_store.direct_standing_still(tx, pace.standstill(now), STALE_ROWS_MAX)
+
+
+def order_again(tx: Transaction, now: datetime, payout_id: str) -> list[Outgoing]:
+    """The order of a direct payout, again: it is answered with where its transfer stands."""
+    store.note_asked(tx, payout_id, now)
+    return [order(locked(tx, payout_id), now)]
+
+
+def unverified(tx: Transaction, now: datetime, pace: Pace) -> list[str]:
+    """Clients whose address nobody was asked about lately."""
+    return client_store.unverified(tx, now - pace.stale_after, STALE_ROWS_MAX)
+
+
+def ask_again(tx: Transaction, now: datetime, client_id: str, pace: Pace) -> list[Outgoing]:
+    """The question whether a client's address is one, again."""
+    client = client_store.win_question(tx, client_id, now, now - pace.stale_after)
+    return [ask_about(client, now)] if client else []
+
+
+def untold(tx: Transaction, now: datetime, pace: Pace) -> list[str]:
+    """Payouts that are over and were not told of; the one looked at longest ago first."""
+    return waiting_store.unannounced(tx, pace.standstill(now), STALE_ROWS_MAX)
+
+
+def tell(tx: Transaction, now: datetime, payout_id: str) -> list[Outgoing]:
+    """The event of a payout, again."""
+    store.note_asked(tx, payout_id, now)
+    return events_due(locked(tx, payout_id), now)
+
+
+def untold_changes(tx: Transaction, now: datetime, pace: Pace) -> list[str]:
+    """Changes of address that nobody was told of; the one looked at longest ago first."""
+    return client_store.unannounced_changes(tx, now - pace.stale_after, STALE_ROWS_MAX)
+
+
+def tell_change(tx: Transaction, now: datetime, change_id: str) -> list[Outgoing]:
+    """The event of a change of address, again."""
+    change = client_store.look_at_change(tx, int(change_id), now)
+    return [address_changed(change, now)] if change else []
 
 
 def note_told(tx: Transaction, now: datetime, told: Sequence[Announcement]) -> None:

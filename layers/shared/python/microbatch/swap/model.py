@@ -28,7 +28,6 @@ DECIMALS = {("eth", "eth"): ETH_DECIMALS, ("usdt", "eth"): USDT_DECIMALS}
 
 # What the provider may say of an exchange; anything else is unknown: asked again, with an alarm.
 ONGOING = frozenset({"new", "waiting", "confirming", "exchanging", "sending"})
-UNPAID_END = frozenset({"failed", "refunded", "expired"})
 
 
 def swap_id_of(context: str, owner_id: str, generation: int) -> str:

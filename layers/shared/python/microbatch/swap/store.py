@@ -279,14 +279,20 @@ def received_units(tx: Transaction, swap_id: str) -> int:
 
 def standing_still(
     tx: Transaction, states: Sequence[str], standstill: Standstill, limit: int
-) -> list[Swap]:
-    """Swaps in these states for which nothing has been sent or changed for too long."""
+) -> list[str]:
+    """Swaps in these states for which nothing has been sent or changed for too long.
+
+    One that is created waits for its transfer; only without a live one it is a standstill.
+    """
     rows = tx.all(
-        f"SELECT {COLUMNS} FROM swaps WHERE state = ANY(%(states)s)"  # noqa: S608
+        "SELECT swap_id FROM swaps WHERE state = ANY(%(states)s)"  # noqa: S608
         f" AND {Standstill.SQL}"
-        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s FOR UPDATE SKIP LOCKED",
+        " AND (state <> 'created' OR NOT EXISTS (SELECT FROM transfers"
+        "   WHERE transfers.swap_id = swaps.swap_id"
+        "   AND transfers.state NOT IN ('rejected', 'failed')))"
+        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s",
         states=list(states),
         limit=limit,
         **standstill.parameters,
     )
-    return [Swap.from_row(row) for row in rows]
+    return [row["swap_id"] for row in rows]

@@ -11,6 +11,7 @@ from microbatch.wiring.parts import (
     signers,
 )
 from microbatch.wiring.policies import (
+    ages,
     conversion_policy,
     host_wallets,
     hostpay_policy,
@@ -34,6 +35,7 @@ from microbatch.wiring.steps import (
 
 __all__ = [
     "MIGRATIONS",
+    "ages",
     "ask",
     "changenow",
     "checked",

@@ -219,12 +219,6 @@ ENDED = (
         "Look why it was not paid in time: signing, the node, or an outage.",
     ),
     Reason(
-        "exchange_not_found",
-        "ChangeNOW has not known the exchange for a day.",
-        OWNER,
-        "Ask ChangeNOW what became of it.",
-    ),
-    Reason(
         "minimum_raised_to_",
         "The exchange has raised its minimum above the amount before it was paid.",
         OWNER,
