@@ -14,6 +14,7 @@ from microbatch.market.model import (
 from microbatch.operations import parked, status_store, store, why_store
 from microbatch.operations.facts import Facts, facts
 from microbatch.operations.lifetimes import Ages, lifetime
+from microbatch.operations.over_age import over_age
 from microbatch.operations.requests import Surroundings
 from microbatch.operations.why.link import Look
 from microbatch.operations.why.payments import check_in_words, next_check
@@ -35,6 +36,7 @@ def status(tx: Transaction, now: datetime, surroundings: Surroundings) -> dict[s
             {**row, "max_age_seconds": _max_age_seconds(row, surroundings.ages)}
             for row in (*store.rows_by_state(tx), *status_store.oldest_decisions(tx))
         ],
+        "over_age": [each.shown() for each in over_age(tx, now, surroundings.ages)],
         "payouts_waiting": store.waiting_payouts(tx, now),
         "last_check": _last_check(tx, now, surroundings),
         "wallets": store.wallets(tx),

@@ -183,23 +183,6 @@ def ages() -> "Ages":
 
 
 @cache
-def ages() -> "Ages":
-    """How long rows may stand in a state."""
-    from microbatch.operations.lifetimes import Ages  # noqa: PLC0415
-
-    return Ages(
-        stale_after=whole_number("STALE_AFTER_SECONDS"),
-        slow_poll_after=whole_number("SLOW_POLL_AFTER_SECONDS"),
-        batch_max_age=whole_number("BATCH_MAX_AGE_SECONDS"),
-        observation_period=whole_number("OBSERVATION_PERIOD_SECONDS"),
-        observation_max_age=whole_number("OBSERVATION_MAX_AGE_SECONDS"),
-        hop_max_age=whole_number("HOP_MAX_AGE_SECONDS"),
-        exchange_max_age=whole_number("EXCHANGE_MAX_AGE_SECONDS"),
-        decision_max_age=whole_number("DECISION_MAX_AGE_SECONDS"),
-    )
-
-
-@cache
 def operator_surroundings() -> "Surroundings":
     """What an operator's acts need besides the database."""
     from microbatch.operations.requests import Surroundings  # noqa: PLC0415
