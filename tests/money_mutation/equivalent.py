@@ -30,6 +30,8 @@ class Equivalent:
 
 _PRECISION = "every sum and product of ours has fewer than 100 digits; a digit more is as exact"
 _ONE_ELEMENT = "of a sequence of one element, the first is the last"
+_PRODUCT = "an exact product: an amount times a price is a price times an amount"
+_CONDITION = "only ever a condition, for which None is as false as False"
 
 EQUIVALENT: tuple[Equivalent, ...] = (
     Equivalent(
@@ -73,5 +75,33 @@ EQUIVALENT: tuple[Equivalent, ...] = (
         "if kind not in _layouts:",
         "if True:",
         "a layout that is worked out again is the same layout; it only takes longer",
+    ),
+    Equivalent(
+        "intake/model.py",
+        "_far_above_invoice",
+        "return False",
+        "return None",
+        _CONDITION,
+    ),
+    Equivalent(
+        "intake/model.py",
+        "_far_above_invoice",
+        "return value_usd(received_wei, eth_usd) > invoice_usd * times",
+        "return value_usd(eth_usd, received_wei) > invoice_usd * times",
+        _PRODUCT,
+    ),
+    Equivalent(
+        "intake/model.py",
+        "_value",
+        'return value_usd(net_wei, eth_usd), "observation"',
+        'return value_usd(eth_usd, net_wei), "observation"',
+        _PRODUCT,
+    ),
+    Equivalent(
+        "payout/model.py",
+        "worth_usd",
+        "return None if eth_usd is None else value_usd(Wei(units), eth_usd)",
+        "return None if eth_usd is None else value_usd(eth_usd, Wei(units))",
+        _PRODUCT,
     ),
 )

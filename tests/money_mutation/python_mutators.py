@@ -260,7 +260,7 @@ class Finder:
 
 def _is_wording(value: str | bytes) -> bool:
     """Whether a text is a sentence; codes and keys have no blanks in them."""
-    return isinstance(value, str) and " " in value.strip()
+    return isinstance(value, str) and " " in value.replace(": ", "")
 
 
 def _is_code(text: ast.JoinedStr) -> bool:
