@@ -4,12 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from microbatch.errors import RetryLater
-from microbatch.operations.acts import perform
-from microbatch.operations.requests import Surroundings
 from microbatch.vendors.changenow import ExchangeError
-from microbatch.vendors.ethereum.signing import is_checksummed
 from tests.fakes.pipeline import Pipeline
-from tests.fakes.policies import Rules
 
 CLIENT = "0x" + "99" * 20
 PAYOUTS = "SELECT * FROM payouts ORDER BY created_at"
@@ -80,29 +76,8 @@ def live(pipeline: Pipeline, hours: float, step_minutes: int = 6) -> None:
                 continue
 
 
-def surroundings(**changed: Any) -> Surroundings:
-    """What acts need besides the database."""
-    rules = Rules()
-    known: dict[str, Any] = {
-        "is_checksummed": is_checksummed,
-        "never_paid": frozenset(),
-        "fee_per_gas_ceiling_wei": 1,
-        "address_hold_seconds": 86_400,
-        "depths": dict,
-        "ages": rules.ages,
-        "pace": rules.pace,
-        "confirmations": 3,
-        "schedule_seconds": {"threshold_check": 900, "payout_scheduler": 300, "reconciler": 60},
-    }
-    return Surroundings(**{**known, **changed})
-
-
 def operate(pipeline: Pipeline, act: str, **fields: Any) -> dict[str, Any]:
-    """An operator's act, and what it sends."""
-    request = {"act": act, "who": "me", "why": "she wrote", **fields}
-    around = surroundings(never_paid=frozenset({pipeline.wallet}))
-    with pipeline.database.transaction() as tx:
-        result, outgoing = perform(request, tx, pipeline.now, around)
-    pipeline.send(outgoing)
+    """An operator's act, and what comes of it."""
+    answer = pipeline.operate(act, **fields)
     pipeline.run()
-    return result
+    return answer

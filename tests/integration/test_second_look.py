@@ -22,7 +22,6 @@ from microbatch.platform.database import Database
 from microbatch.vendors.changenow import ExchangeError
 from microbatch.vendors.ethereum.key_signer import KeySigner
 from tests.fakes.pipeline import SIGNING_KEY, Pipeline
-from tests.integration.paying import surroundings
 from tests.integration.test_late_and_lost import BATCH, FIRST, TRANSFER, TREASURY, live, one, until
 
 
@@ -239,5 +238,5 @@ def test_what_cannot_be_stored_is_refused_as_input(pipeline: Pipeline, why: str)
         "why": why,
     }
     with pytest.raises(InvalidInput, match="stored"), pipeline.database.transaction() as tx:
-        perform(request, tx, pipeline.now, surroundings())
+        perform(request, tx, pipeline.now, pipeline.surroundings)
     assert json.dumps(one(pipeline, "SELECT value FROM settings")) == '{"value": "20.00"}'

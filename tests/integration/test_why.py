@@ -14,7 +14,7 @@ from microbatch.operations.lifetimes import lifetime
 from microbatch.pace import Standstill
 from microbatch.platform.database import Database, Transaction
 from tests.fakes.pipeline import Pipeline
-from tests.integration.paying import operate, surroundings
+from tests.integration.paying import operate
 from tests.integration.rows import BATCH, COMPLETE, NOW, SWAP, TX_HASH, WALLET, insert
 from tests.integration.standing import LATER, STATES, stand
 from tests.integration.test_waits import walk
@@ -37,7 +37,7 @@ def tx(module_database: Database) -> Iterator[Transaction]:
 
 def ask(tx: Transaction, text: str, now: datetime = LATER, **more: Any) -> dict[str, Any]:
     request = {"act": "why", "id": text, **more}
-    result, outgoing = perform(request, tx, now, surroundings())
+    result, outgoing = perform(request, tx, now, Pipeline(Database(dict)).surroundings)
     assert outgoing == []
     json.dumps(result, allow_nan=False)  # as Lambda does
     return result

@@ -118,6 +118,12 @@ def park(tx: Transaction, batch_id: str, reason: str, now: datetime) -> list[Out
     return _events(tx, batch_id, now)
 
 
+def asked_again(tx: Transaction, batch_id: str, now: datetime) -> None:
+    """A person has the batch's exchange asked again."""
+    if not store.unpark(tx, batch_id, now):
+        raise IllegalTransition(f"batch {batch_id} is not parked")
+
+
 def _advance(tx: Transaction, batch_id: str, state_from: str, state_to: str, now: datetime) -> None:
     if store.move(tx, batch_id, state_from=state_from, state_to=state_to, now=now):
         return

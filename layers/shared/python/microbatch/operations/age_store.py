@@ -19,6 +19,16 @@ ADDRESS_SINCE = (
     "greatest(created_at, (SELECT max(changed_at) FROM address_changes c"
     " WHERE c.client_id = clients.client_id))"
 )
+HELD_BY_A_PAUSE = "reason IN ('ingress_paused', 'client_paused')"
+STILL_PAUSED = (
+    "(EXISTS (SELECT FROM pauses WHERE part = 'ingress' AND pauses.paused_at IS NOT NULL)"
+    " OR EXISTS (SELECT FROM clients c WHERE c.client_id = held_payments.client_id"
+    "   AND c.paused_at IS NOT NULL))"
+)
+PAUSED_UNTIL = (
+    "greatest(held_at, (SELECT max(at) FROM operator_acts"
+    " WHERE act IN ('resume', 'clients resume')))"
+)
 NEWEST_OBSERVATIONS = (
     "(SELECT name, coalesce((SELECT max(observed_at) FROM observations o WHERE o.name = n.name),"
     " (SELECT min(applied_at) FROM schema_migrations)) AS newest FROM unnest(%(names)s::text[])"
@@ -44,7 +54,14 @@ _SPECIAL: dict[tuple[str, str], Standing] = {
         " WHERE c.client_id = payments.client_id AND c.paused_at IS NOT NULL)",
         "received_at",
     ),
-    ("held_payments", "held"): Standing("state = 'held'", "held_at"),
+    ("held_payments", "held"): Standing(f"state = 'held' AND NOT {HELD_BY_A_PAUSE}", "held_at"),
+    ("held_payments", "paused"): Standing(
+        f"state = 'held' AND {HELD_BY_A_PAUSE} AND NOT {STILL_PAUSED}", PAUSED_UNTIL
+    ),
+    ("held_payments", "untold"): Standing(
+        "announced_state IS DISTINCT FROM (CASE state WHEN 'held' THEN reason ELSE state END)",
+        "coalesce(decided_at, held_at)",
+    ),
     ("swaps", "created"): Standing(
         "state = 'created' AND "
         + NO_LIVE_TRANSFER.format(column="swap_id", table="swaps", key="swap_id")

@@ -39,9 +39,9 @@ class Look:
         return cls(
             tx=tx,
             now=now,
-            ages=surroundings.ages,
-            pace=surroundings.pace,
-            confirmations=surroundings.confirmations,
+            ages=surroundings.policies.ages,
+            pace=surroundings.policies.pace,
+            confirmations=surroundings.policies.swap.confirmations,
             schedule_seconds=surroundings.schedule_seconds,
         )
 
