@@ -66,7 +66,15 @@ class Pipeline(Rules):
     @property
     def surroundings(self) -> Surroundings:
         """What an operator's acts need besides the database."""
-        return self.surroundings_of(frozenset({self.wallet}))
+        return Surroundings(
+            is_checksummed=is_checksummed,
+            never_paid=frozenset({self.wallet}),
+            fee_per_gas_ceiling_wei=self.hostpay_policy.limits.fee_per_gas_ceiling_wei,
+            address_hold_seconds=86_400,
+            depths=dict,
+            policies=self.policies,
+            schedule_seconds={"threshold_check": 900, "payout_scheduler": 300, "reconciler": 60},
+        )
 
     # --- what tests do ---------------------------------------------------------------------------
 

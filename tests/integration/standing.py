@@ -59,7 +59,13 @@ def _payments(tx: Transaction, state: str) -> str:
 
 
 def _held(tx: Transaction, state: str) -> str:
-    insert(tx, "held_payments", payment_id="4900000002", state=state, reason="unknown_client")
+    reason = "client_paused" if state == "paused" else "unknown_client"
+    decided = {
+        "state": "rejected", "decided_at": NOW, "decided_by": "me", "decided_why": "because",
+    }  # fmt: skip
+    more = decided if state == "untold" else {}
+    insert(tx, "held_payments", payment_id="4900000002", reason=reason, announced_state=reason,
+           **more)  # fmt: skip
     return "4900000002"
 
 

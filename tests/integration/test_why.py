@@ -14,14 +14,13 @@ from microbatch.operations.lifetimes import lifetime
 from microbatch.pace import Standstill
 from microbatch.platform.database import Database, Transaction
 from tests.fakes.pipeline import Pipeline
-from tests.fakes.policies import Rules
 from tests.integration.paying import operate
 from tests.integration.rows import BATCH, COMPLETE, NOW, SWAP, TX_HASH, WALLET, insert
 from tests.integration.standing import LATER, STATES, stand
 from tests.integration.test_waits import walk
 
 QUERIES_MAX = 20
-SMALL = {"settings", "wallets"}  # of few rows for ever
+SMALL = {"settings", "wallets", "pauses"}  # of few rows for ever
 
 
 class Undone(Exception):
@@ -38,7 +37,7 @@ def tx(module_database: Database) -> Iterator[Transaction]:
 
 def ask(tx: Transaction, text: str, now: datetime = LATER, **more: Any) -> dict[str, Any]:
     request = {"act": "why", "id": text, **more}
-    result, outgoing = perform(request, tx, now, Rules().surroundings_of())
+    result, outgoing = perform(request, tx, now, Pipeline(Database(dict)).surroundings)
     assert outgoing == []
     json.dumps(result, allow_nan=False)  # as Lambda does
     return result
@@ -59,7 +58,8 @@ def test_whatever_is_not_over_says_who_ends_it_and_what_comes_next(
     assert datetime.fromisoformat(answer["since"]) <= LATER
     if not over and entity != "transfer_attempts":
         states = {(each["entity"], each["state"]) for each in found["chain"]}
-        assert (entity, state) in states, "the row that was asked about is on the way"
+        said = "held" if state == "paused" else state  # by the reason of what is held
+        assert (entity, said) in states, "the row that was asked about is on the way"
 
 
 @pytest.mark.parametrize(("entity", "state"), STATES)
@@ -289,3 +289,23 @@ def test_the_time_of_the_next_act_is_when_the_reconciler_finds_the_row(
 def test_every_lifetime_is_asked_about() -> None:
     assert all(lifetime(entity, state) is not None for entity, state in STATES)
     assert len(STATES) > 30
+
+
+@pytest.mark.parametrize("part", ["conversion", "hostpay"])
+def test_a_paused_part_is_the_reason_with_who_paused_it_and_why(
+    pipeline: Pipeline, part: str
+) -> None:
+    pipeline.payment("7", "0.05")
+    pipeline.run()
+    if part == "hostpay":
+        pipeline.check()
+    pipeline.operate("pause", part=part, why="a strange exchange")
+    walk(pipeline, 8)
+    pipeline.queue.clear()
+    answer = pipeline.operate("why", id="4900000001")["answer"]
+    assert answer["reason"] == f"{part}_paused"
+    assert f"{part} was paused by me: a strange exchange" in answer["details"]
+    assert answer["waits_since"] is not None
+    pipeline.operate("resume", part=part)
+    resumed = pipeline.operate("why", id="4900000001")["answer"]
+    assert not any("was paused by" in detail for detail in resumed["details"])

@@ -8,7 +8,7 @@ from typing import Any
 
 from microbatch.messages import Outgoing
 from microbatch.operations import clients, holding, pausing, settings, unparking
-from microbatch.operations.looking import LOOKS, Look
+from microbatch.operations.looking import LOOKS, Looked
 from microbatch.operations.requests import (
     Request,
     Surroundings,
@@ -30,9 +30,8 @@ class Act:
     rehearsed: bool = False  # it moves or releases money: `dry_run` says what would happen
 
 
-def _only_looking(look: Look) -> Callable[[Request, Transaction, datetime, Surroundings], Done]:
-    """As an act that sends nothing."""
-    return lambda request, tx, now, surroundings: (look(request, tx, now, surroundings), [])
+def _looking(look: Callable[[Request, Transaction, datetime, Surroundings], Looked]) -> Act:
+    return Act(do=lambda *asked: (look(*asked), []), changes=False)
 
 
 ONE_BY_ONE = ("redrive", "dead")  # of operations.redriving: each dead letter has its transaction
@@ -54,7 +53,7 @@ ACTS_IN_ONE_TRANSACTION: dict[str, Act] = {
     "threshold get": Act(do=settings.get_threshold, changes=False),
     "threshold set": Act(do=settings.set_threshold),
     "wallets activate": Act(do=unparking.activate, rehearsed=True),
-    **{name: Act(do=_only_looking(look), changes=False) for name, look in LOOKS.items()},
+    **{name: _looking(look) for name, look in LOOKS.items()},
 }
 ACTS = frozenset({*ACTS_IN_ONE_TRANSACTION, *ONE_BY_ONE})
 

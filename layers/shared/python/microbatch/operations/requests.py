@@ -9,9 +9,7 @@ from typing import Any
 
 from microbatch.errors import InvalidInput
 from microbatch.operations import store
-from microbatch.operations.lifetimes import Ages
 from microbatch.operations.reconciler import Policies
-from microbatch.pace import Pace
 from microbatch.platform.database import Transaction
 
 USD_MAX = Decimal(1_000_000)
@@ -30,21 +28,6 @@ class Surroundings:
     depths: Callable[[], dict[str, dict[str, int]]]  # of queues and dead-letter queues
     policies: Policies  # of every room
     schedule_seconds: Mapping[str, int]  # period of each schedule, by its function
-
-    @property
-    def ages(self) -> Ages:
-        """How old rows may become."""
-        return self.policies.ages
-
-    @property
-    def pace(self) -> Pace:
-        """How often a row that waits is asked about."""
-        return self.policies.pace
-
-    @property
-    def confirmations(self) -> int:
-        """How deep a block lies when it is believed."""
-        return self.policies.hostpay.confirmations
 
 
 def changed(before: Any, after: Any) -> dict[str, Any]:

@@ -32,19 +32,19 @@ def status(tx: Transaction, now: datetime, surroundings: Surroundings) -> dict[s
         "threshold_usd": why_store.threshold_usd(tx),
         "payments": store.payments_by_state(tx),
         "held": store.held_by_reason(tx),
-        "paused": [part.shown for part in pauses.shown(tx) if part.paused_at is not None],
         "parked": [each.shown() for each in parked.parked(tx, ENTITIES)],
         "rows": [
-            {**row, "max_age_seconds": _max_age_seconds(row, surroundings.ages)}
+            {**row, "max_age_seconds": _max_age_seconds(row, surroundings.policies.ages)}
             for row in (*store.rows_by_state(tx), *status_store.oldest_decisions(tx))
         ],
-        "over_age": [each.shown() for each in over_age(tx, now, surroundings.ages)],
+        "paused": [part.shown for part in pauses.shown(tx) if part.paused_at is not None],
+        "over_age": [each.shown() for each in over_age(tx, now, surroundings.policies.ages)],
         "payouts_waiting": store.waiting_payouts(tx, now),
         "last_check": _last_check(tx, now, surroundings),
         "wallets": store.wallets(tx),
         "funds": _funds(tx, {row["name"]: row for row in observations}),
         "observations": observations,
-        "observation_max_age_seconds": surroundings.ages.observation_max_age,
+        "observation_max_age_seconds": surroundings.policies.ages.observation_max_age,
         "queues": surroundings.depths(),
     }
 

@@ -13,8 +13,10 @@ from microbatch.operations.why.link import (
     link,
     nothing_by_itself,
     sent_again,
+    wait_for,
 )
 from microbatch.operations.why.payments import SCHEDULER, client_standstill
+from microbatch.pauses.model import Part
 
 
 def client(look: Look, row: Row) -> Link:
@@ -35,6 +37,8 @@ def client(look: Look, row: Row) -> Link:
     )
     if row["paused_at"] is not None:
         made.details.append(f"paused since {row['paused_at']:%Y-%m-%d %H:%M} UTC")
+    if row["payout_wait_reason"] or available:
+        wait_for(look, made, Part.PAYOUT)
     untold = store.untold_change(look.tx, row["client_id"])
     if untold is not None:
         made.details.append(f"its change of address of {untold:%Y-%m-%d %H:%M} UTC is not told yet")

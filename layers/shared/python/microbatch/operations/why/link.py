@@ -11,6 +11,8 @@ from microbatch.operations.reasons import explain
 from microbatch.operations.reasons.reason import Reason
 from microbatch.operations.requests import Surroundings
 from microbatch.pace import Pace
+from microbatch.pauses import service as pauses
+from microbatch.pauses.model import Part, Pause
 from microbatch.platform.database import Transaction
 
 Row = dict[str, Any]
@@ -32,6 +34,7 @@ class Look:
     pace: Pace
     confirmations: int
     schedule_seconds: Mapping[str, int]  # period of each schedule, by its function
+    paused: Mapping[Part, Pause]  # those that are
 
     @classmethod
     def of(cls, tx: Transaction, now: datetime, surroundings: Surroundings) -> "Look":
@@ -39,10 +42,11 @@ class Look:
         return cls(
             tx=tx,
             now=now,
-            ages=surroundings.ages,
-            pace=surroundings.pace,
-            confirmations=surroundings.confirmations,
+            ages=surroundings.policies.ages,
+            pace=surroundings.policies.pace,
+            confirmations=surroundings.policies.swap.confirmations,
             schedule_seconds=surroundings.schedule_seconds,
+            paused={each.part: each for each in pauses.shown(tx) if each.paused_at is not None},
         )
 
     def ago(self, at: datetime) -> int:
@@ -103,6 +107,19 @@ class Link:
             "next": self.next.shown() if self.next else None,
             "last": self.last.shown() if self.last else None,
         }
+
+
+def wait_for(look: Look, made: Link, *parts: Part) -> None:
+    """A paused part is the reason, whatever else there is: before it goes on nothing else counts.
+
+    Who paused it, and why, is said with it.
+    """
+    for part in parts:
+        pause = look.paused.get(part)
+        if pause is not None:
+            made.reason, made.waits_since = part.reason, pause.paused_at
+            made.details.append(f"{part.value} was paused by {pause.who}: {pause.why}")
+            return
 
 
 def _unblocked_by(life: Lifetime | None, meaning: Reason | None) -> str | None:

@@ -4,8 +4,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from microbatch.conversion.model import MAX_ATTEMPTS
+from microbatch.intake.model import PAUSES
 from microbatch.operations import why_store as store
 from microbatch.operations.facts import eth, span, usd, usdt
+from microbatch.operations.lifetimes import lifetime
 from microbatch.operations.why.link import (
     Link,
     Look,
@@ -14,10 +16,14 @@ from microbatch.operations.why.link import (
     at_next_run,
     link,
     nothing_by_itself,
+    sent_again,
+    wait_for,
 )
+from microbatch.pauses.model import Part
 
 THRESHOLD_CHECK = "threshold_check"
 SCHEDULER = "payout_scheduler"
+RECONCILER = "reconciler"
 
 
 def payment(look: Look, row: Row) -> Link:
@@ -49,6 +55,16 @@ def held(look: Look, row: Row) -> Link:
     )
     if made.life is not None:
         made.next = nothing_by_itself()
+        if row["reason"] in PAUSES:  # nobody has to decide about it: it is looked at again
+            made.life = lifetime("held_payments", "paused")
+            assert made.life is not None
+            made.next = at_next_run(made.life, RECONCILER, None)
+    untold = lifetime("held_payments", "untold")
+    told = row["reason"] if row["state"] == "held" else row["state"]
+    if untold is not None and row["announced_state"] != told:
+        made.details.append(f"waits for {untold.waits_for}")
+        if made.life is None:
+            made.next = sent_again(look, untold, {**row, "state_since": made.since})
     return made
 
 
@@ -69,6 +85,7 @@ def _pending(look: Look, row: Row, made: Link) -> None:
         f" received, from {overdue:%Y-%m-%d %H:%M} UTC on"
     )
     made.next = Next(does=made.life.does, by=THRESHOLD_CHECK, at=next_check(look, check))
+    wait_for(look, made, Part.CONVERSION)
 
 
 def next_check(look: Look, check: Row | None) -> datetime | None:
@@ -102,6 +119,7 @@ def _waiting_instant(look: Look, row: Row, made: Link) -> None:
         made.reason = "tried_again_within_the_hour" if tried else "next_run_of_the_scheduler"
     made.details.append(f"{eth(row['convertible_wei'])} to {_where(client)}")
     made.next = at_next_run(made.life, SCHEDULER, not_before)
+    wait_for(look, made, Part.PAYOUT)
 
 
 def _converted(look: Look, row: Row, made: Link) -> None:
@@ -124,6 +142,8 @@ def _converted(look: Look, row: Row, made: Link) -> None:
         made.details.append("another payout of the client is under way, and one is at a time")
     not_before = _later(client["payout_not_before"], client["address_matures_at"], look.now)
     made.next = at_next_run(made.life, SCHEDULER, not_before)
+    if enough:
+        wait_for(look, made, Part.PAYOUT)
 
 
 def client_standstill(look: Look, client: Row) -> str | None:

@@ -4,7 +4,16 @@ from microbatch.market.model import HEAD_NUMBER
 from microbatch.operations import why_store as store
 from microbatch.operations.facts import amount, counted, eth, gwei, span
 from microbatch.operations.lifetimes import Act
-from microbatch.operations.why.link import Link, Look, Row, link, nothing_by_itself, sent_again
+from microbatch.operations.why.link import (
+    Link,
+    Look,
+    Row,
+    link,
+    nothing_by_itself,
+    sent_again,
+    wait_for,
+)
+from microbatch.pauses.model import SIGNED_BY
 
 # Who asks about a transfer in this state again and again, with every answer.
 POLLED_BY = {
@@ -76,6 +85,7 @@ def _unsigned(look: Look, row: Row, made: Link) -> None:
         wallet = store.wallet(look.tx, row["wallet"])
         if wallet is not None and wallet["reason"]:
             made.details.append(f"the wallet {row['wallet']} is frozen: {wallet['reason']}")
+    wait_for(look, made, *SIGNED_BY[row["context"]])
     if row["cn_api_id"] and row["state"] == "requested":
         made.details.append(f"ChangeNOW is asked whether exchange {row['cn_api_id']} waits for it")
 
