@@ -24,6 +24,7 @@ from microbatch.platform.database import Database
 from microbatch.swap import outbound as swap_outbound
 from microbatch.swap import results
 from microbatch.vendors.ethereum.key_signer import KeySigner
+from microbatch.vendors.ethereum.signing import is_checksummed
 from tests.fakes.chain import FakeChain
 from tests.fakes.exchange import FakeExchange
 from tests.fakes.policies import ETH, FEED, TOKEN, Rules
