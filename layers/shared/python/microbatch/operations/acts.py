@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from microbatch.messages import Outgoing
-from microbatch.operations import clients, holding, pausing, settings, unparking
+from microbatch.operations import clients, holding, pausing, redriving, settings, unparking
 from microbatch.operations.requests import (
     Request,
     Surroundings,
@@ -30,8 +30,6 @@ class Act:
     rehearsed: bool = False  # it moves or releases money: `dry_run` says what would happen
 
 
-ONE_BY_ONE = ("redrive", "dead")  # of operations.redriving: each dead letter has its transaction
-
 ACTS_IN_ONE_TRANSACTION: dict[str, Act] = {
     "accept": Act(do=holding.accept, rehearsed=True),
     "cancel": Act(do=unparking.cancel, rehearsed=True),
@@ -51,12 +49,13 @@ ACTS_IN_ONE_TRANSACTION: dict[str, Act] = {
     "threshold set": Act(do=settings.set_threshold),
     "wallets activate": Act(do=unparking.activate, rehearsed=True),
 }
-ACTS = frozenset({*ACTS_IN_ONE_TRANSACTION, *ONE_BY_ONE})
+ACTS = frozenset({*ACTS_IN_ONE_TRANSACTION, *redriving.ACTS})
 
 
 def perform(request: Request, tx: Transaction, now: datetime, surroundings: Surroundings) -> Done:
     """(what came of it, messages to send). Raises InvalidInput, having changed nothing."""
-    act = ACTS_IN_ONE_TRANSACTION[act_in(request, sorted(ACTS))]
+    name = act_in(request, sorted(ACTS))
+    act = ACTS_IN_ONE_TRANSACTION[name]
     if act.changes:
         check_author(request)
     if not is_dry_run(request, act.rehearsed):
