@@ -133,6 +133,7 @@ def _still_out(
     if transfer.state != "broadcast" or transfer.nonce is None:
         return again
     if again and message.finalized_nonce > transfer.nonce:
+        store.note_wait(tx, transfer.unique_id, "nonce_consumed_without_receipt", now)
         logger.error("nonce_consumed_without_receipt", unique_id=transfer.unique_id)
         search = NonceSearchRequested(
             timestamp=int(now.timestamp()),

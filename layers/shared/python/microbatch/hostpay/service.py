@@ -189,6 +189,7 @@ def approve(
         return park(tx, transfer, "exchange_paid_by_somebody_else", now)
     if answer.status not in NOT_YET or waited:
         logger.error("exchange_not_waiting", unique_id=transfer.unique_id, status=answer.status)
+    store.note_wait(tx, transfer.unique_id, f"exchange_not_waiting: {answer.status}", now)
     return asks_again(tx, transfer, now, policy.pace)
 
 

@@ -92,6 +92,24 @@ WAITS = (
         OPERATOR,
         "Move what is left to a new wallet: somebody may have the key.",
     ),
+    Reason(
+        "exchange_not_waiting",
+        "The exchange does not wait for our payment; behind the colon is what it says instead.",
+        "ChangeNOW, by saying that it waits",
+        "Look at the exchange at ChangeNOW; after a day it is given up by itself.",
+    ),
+    Reason(
+        "fee_ceiling_reached",
+        "Its bytes lie unmined, and dearer ones would pass the ceiling of what gas may cost.",
+        "a lower gas price, or a higher ceiling",
+        "Wait for cheaper gas, raise the ceiling and deploy, or cancel the transfer.",
+    ),
+    Reason(
+        "nonce_consumed_without_receipt",
+        "The chain has used its nonce, and no node shows which transaction did.",
+        "the node, by finding the transaction",
+        NODE,
+    ),
 )
 
 PARKED = (
