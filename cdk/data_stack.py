@@ -22,7 +22,7 @@ class DataStack(Stack):
         self.secrets = SecretStore(self, "Secrets", environment=environment)
         self.network: Network | None = None
         if environment.has_vpc:
-            self.network = Network(self, "Network", with_kms=environment.wallet_key_in_kms)
+            self.network = Network(self, "Network", environment=environment)
             database = Database(self, "Database", environment=environment, network=self.network)
             self.secrets.arns["DATABASE"] = database.secret.secret_arn
         else:

@@ -1,5 +1,5 @@
-"""The synthesized templates of `prod` and `local`, once a session; `prod` also with its wallet's
-key in KMS.
+"""The synthesized templates of every environment, once a session; `prod` also with its wallet's key
+in KMS.
 """
 
 import json
@@ -53,6 +53,13 @@ def prod(layer_stub: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployed
     """What `-c environment=prod` would deploy."""
     outdir = tmp_path_factory.mktemp("prod")
     return _synthesize(layer_stub, outdir, environment="prod", host_wallet=HOST_WALLET)
+
+
+@pytest.fixture(scope="session")
+def dev(layer_stub: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
+    """What `-c environment=dev` would deploy."""
+    outdir = tmp_path_factory.mktemp("dev")
+    return _synthesize(layer_stub, outdir, environment="dev", host_wallet=HOST_WALLET)
 
 
 @pytest.fixture(scope="session")

@@ -56,19 +56,6 @@ def test_a_schedule_that_failed_is_not_repeated_late(prod: Deployed) -> None:
     assert {entry["MaximumRetryAttempts"] for entry in configured} == {0}
 
 
-def test_the_database_is_encrypted_backed_up_and_hard_to_delete(prod: Deployed) -> None:
-    ((id_, database),) = prod.of_type("AWS::RDS::DBInstance", "data").items()
-
-    assert database["Engine"] == "postgres"
-    assert database["EngineVersion"].split(".")[0] == "18"
-    assert database["StorageEncrypted"] is True
-    assert database["PubliclyAccessible"] is False
-    assert database["MultiAZ"] is True
-    assert database["DeletionProtection"] is True
-    assert database["BackupRetentionPeriod"] == 35
-    assert prod.data["Resources"][id_]["DeletionPolicy"] == "RetainExceptOnCreate"
-
-
 def test_what_holds_money_or_keys_outlives_its_stack_in_prod(prod: Deployed) -> None:
     kept = {"AWS::SQS::Queue": "pipeline", "AWS::SecretsManager::Secret": "data"}
 

@@ -116,12 +116,14 @@ def test_the_wallet_key_is_readable_by_exactly_one_role(prod: Deployed, local: D
 
 
 def test_the_wallet_key_has_an_encryption_key_only_its_reader_may_use(prod: Deployed) -> None:
-    (key,) = prod.of_type("AWS::KMS::Key", "data")
     secrets = prod.of_type("AWS::SecretsManager::Secret", "data").values()
-    encrypted = {secret["Name"] for secret in secrets if "KmsKeyId" in secret}
+    encrypted = {secret["Name"]: secret["KmsKeyId"] for secret in secrets if "KmsKeyId" in secret}
+    ((wallet, reference),) = encrypted.items()
+    key = reference["Fn::GetAtt"][0]
     users = {name for name in prod.functions() if prod.allowed(name, "kms:Decrypt")}
 
-    assert encrypted == {"microbatch/prod/HOST_WALLET_PRIVATE_KEY"}
+    assert wallet == "microbatch/prod/HOST_WALLET_PRIVATE_KEY"
+    assert prod.of_type("AWS::KMS::Key", "data")[key]["EnableKeyRotation"] is True
     assert users == {"hostpay_signer"}
     assert prod.allowed("hostpay_signer", "kms:Decrypt") == {key}
 
