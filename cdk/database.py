@@ -1,15 +1,15 @@
-"""Postgres on RDS, with the secret that RDS itself fills in."""
+"""Postgres on RDS, with the logins to it: the owner's and one for each zone."""
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
-from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from cdk.config import Environment
 from cdk.network import Network
+from cdk.stages import DATABASE_LOGINS, DATABASE_OWNER
 
 ENGINE = rds.PostgresEngineVersion.VER_18  # the major of the local stack's Postgres
 DATABASE_NAME = "microbatch"
@@ -22,32 +22,31 @@ PARAMETERS = {"rds.force_ssl": "1", "password_encryption": "scram-sha-256"}
 class Database(Construct):
     """One encrypted, backed-up Postgres instance in the isolated subnets."""
 
-    secret: secretsmanager.ISecret  # JSON: host, port, dbname, username, password
+    logins: dict[str, str]  # ARNs of secrets, each JSON: host, port, dbname, username, password
 
     def __init__(
         self, scope: Construct, id_: str, *, environment: Environment, network: Network
     ) -> None:
         super().__init__(scope, id_)
-        credentials = rds.DatabaseSecret(
-            self,
-            "Secret",
-            username=OWNER,
-            secret_name=f"microbatch/{environment.name}/DATABASE",
-        )
-        credentials.apply_removal_policy(environment.removal_policy)
+        self._environment = environment
+        owner = self._login(DATABASE_OWNER, OWNER)
+        instance = self._instance(rds.Credentials.from_secret(owner), network)
+        if instance.secret is None:
+            raise RuntimeError("RDS made no secret for its generated credentials")
+        self.logins = {DATABASE_OWNER: instance.secret.secret_arn}
+        for zone, name in DATABASE_LOGINS.items():
+            # The migrator lets it log in; attached, because RDS then fills in where to.
+            secret = self._login(name, f"{OWNER}_{zone}").attach(instance)
+            self.logins[name] = secret.secret_arn
+
+    def _instance(self, credentials: rds.Credentials, network: Network) -> rds.DatabaseInstance:
+        environment = self._environment
         engine = rds.DatabaseInstanceEngine.postgres(version=ENGINE)
         name = f"{environment.prefix}postgres"
-        log_group = logs.LogGroup(
-            self,
-            "Logs",
-            log_group_name=f"/aws/rds/instance/{name}/{LOG}",
-            retention=environment.log_retention,
-            removal_policy=environment.removal_policy,
-        )
         instance = rds.DatabaseInstance(
             self,
             "Postgres",
-            instance_identifier=name,  # so that the log group is ours before RDS would make it
+            instance_identifier=name,
             engine=engine,
             parameter_group=rds.ParameterGroup(
                 self, "Parameters", engine=engine, parameters=PARAMETERS
@@ -57,9 +56,9 @@ class Database(Construct):
             max_allocated_storage=environment.database_storage_max_gib,
             storage_type=rds.StorageType.GP3,
             storage_encrypted=True,
-            storage_encryption_key=self._storage_key(environment),
+            storage_encryption_key=self._storage_key(),
             database_name=DATABASE_NAME,
-            credentials=rds.Credentials.from_secret(credentials),
+            credentials=credentials,
             vpc=network.vpc,
             vpc_subnets=network.subnets,
             security_groups=[network.database],
@@ -75,20 +74,38 @@ class Database(Construct):
             auto_minor_version_upgrade=True,
             cloudwatch_logs_exports=[LOG],
         )
-        instance.node.add_dependency(log_group)
-        if instance.secret is None:
-            raise RuntimeError("RDS made no secret for its generated credentials")
-        self.secret = instance.secret
+        instance.node.add_dependency(self._log_group(name))
+        return instance
 
-    def _storage_key(self, environment: Environment) -> kms.Key | None:
+    def _log_group(self, instance: str) -> logs.LogGroup:
+        # Made before the instance: else RDS makes it, and nothing in it is ever deleted.
+        return logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/aws/rds/instance/{instance}/{LOG}",
+            retention=self._environment.log_retention,
+            removal_policy=self._environment.removal_policy,
+        )
+
+    def _login(self, name: str, username: str) -> rds.DatabaseSecret:
+        secret = rds.DatabaseSecret(
+            self,
+            name.title().replace("_", ""),
+            username=username,
+            secret_name=f"microbatch/{self._environment.name}/{name}",
+        )
+        secret.apply_removal_policy(self._environment.removal_policy)
+        return secret
+
+    def _storage_key(self) -> kms.Key | None:
         # A database keeps the key that it was made with, and a snapshot under AWS's own key cannot
         # be given to another account: so this is chosen before there is anything to lose.
-        if not environment.own_keys:
+        if not self._environment.own_keys:
             return None
         return kms.Key(
             self,
             "StorageKey",
-            description=f"Encrypts the database of microbatch {environment.name}, backups too",
+            description=f"Database and backups of microbatch {self._environment.name}",
             enable_key_rotation=True,
             removal_policy=RemovalPolicy.RETAIN,  # a kept snapshot is worth nothing without it
         )

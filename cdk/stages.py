@@ -10,6 +10,10 @@ from microbatch.messages import QUEUES
 
 ZONES = ("edge", "ledger", "vault", "outbound")
 
+# What a zone logs in to the database with, and what only the migrator does.
+DATABASE_LOGINS = {"ledger": "DATABASE_LEDGER", "vault": "DATABASE_VAULT"}
+DATABASE_OWNER = "DATABASE_OWNER"
+
 LEDGER_TIMEOUT_SECONDS = 30
 OUTBOUND_TIMEOUT_SECONDS = 20
 
@@ -63,7 +67,8 @@ class Stage:
 
 
 def _ledger(name: str, does: str, **rest: object) -> Stage:
-    return Stage(name=name, does=does, zone="ledger", secrets=("DATABASE",), **rest)  # type: ignore[arg-type]
+    login = DATABASE_LOGINS["ledger"]
+    return Stage(name=name, does=does, zone="ledger", secrets=(login,), **rest)  # type: ignore[arg-type]
 
 
 def _outbound(name: str, does: str, *, secret: str, calls_per_second: int, **rest: object) -> Stage:
@@ -165,7 +170,7 @@ STAGES: tuple[Stage, ...] = (
         zone="vault",
         queues=("hostpay-payment-execute",),
         sends_to=("chain-requests", "hostpay-status-check"),
-        secrets=("DATABASE", "HOST_WALLET_PRIVATE_KEY"),
+        secrets=(DATABASE_LOGINS["vault"], "HOST_WALLET_PRIVATE_KEY"),
         batch_size=1,
         max_concurrency=2,
         memory_mb=1024,
@@ -250,9 +255,11 @@ STAGES: tuple[Stage, ...] = (
         watches=tuple(QUEUES),
         timeout_seconds=10,
     ),
-    _ledger(
-        "migrator",
-        "brings the database schema up to date during a deployment",
+    Stage(
+        name="migrator",
+        does="brings the database's schema and logins up to date during a deployment",
+        zone="ledger",
+        secrets=(DATABASE_OWNER, *DATABASE_LOGINS.values()),
         timeout_seconds=300,
     ),
 )

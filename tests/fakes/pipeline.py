@@ -24,6 +24,7 @@ from microbatch.swap import results
 from microbatch.vendors.ethereum.key_signer import KeySigner
 from tests.fakes.chain import FakeChain
 from tests.fakes.exchange import FakeExchange
+from tests.fakes.logins import transaction_of
 from tests.fakes.policies import ETH, FEED, TOKEN, Rules
 
 __all__ = ["ETH", "FEED", "KEY", "TOKEN", "Pipeline"]
@@ -122,7 +123,7 @@ class Pipeline(Rules):
 
     def reconcile(self) -> list[Outgoing]:
         """One run of the reconciler; what it sends is on its way."""
-        with self.database.transaction() as tx:
+        with transaction_of("reconciler", self.database) as tx:
             sent = reconcile(
                 tx,
                 self.now,
@@ -133,21 +134,21 @@ class Pipeline(Rules):
 
     def check(self) -> checking.Check:
         """One threshold check."""
-        with self.database.transaction() as tx:
+        with transaction_of("threshold_check", self.database) as tx:
             check = checking.check_threshold(tx, self.now, self.conversion_policy)
         self.send(check.outgoing)
         return check
 
     def pay_out(self) -> list[str]:
         """One run of the payout scheduler; the clients that were at their threshold."""
-        with self.database.transaction() as tx:
+        with transaction_of("payout_scheduler", self.database) as tx:
             clients, payments = opening.ready(tx, self.now)
         for client_id in clients:
-            with self.database.transaction() as tx:
+            with transaction_of("payout_scheduler", self.database) as tx:
                 sent = opening.open_threshold(tx, self.now, client_id, self.payout_policy)
             self.send(sent)
         for payment_id in payments:
-            with self.database.transaction() as tx:
+            with transaction_of("payout_scheduler", self.database) as tx:
                 sent = opening.open_instant(tx, self.now, payment_id, self.payout_policy)
             self.send(sent)
         return clients
@@ -157,7 +158,7 @@ class Pipeline(Rules):
         self.queue += outgoing
         told = [each.announces for each in outgoing if each.announces]
         batches = [each for each in told if each.entity == "batches"]
-        with self.database.transaction() as tx:
+        with transaction_of("reconciler", self.database) as tx:
             conversion.note_told(tx, self.now, batches)
             payouts.note_told(tx, self.now, [each for each in told if each not in batches])
 
@@ -217,7 +218,7 @@ class Pipeline(Rules):
             "microbatch-response": (distribution.distribute, ()),
         }
         act, arguments = ledger[queue]
-        with self.database.transaction() as tx:
+        with transaction_of(CONSUMER[queue].name, self.database) as tx:
             return act(message, tx, self.now, *arguments)
 
     def rows(self, sql: str, **params: Any) -> list[dict[str, Any]]:

@@ -1,8 +1,12 @@
 """What must outlive a deployment: network, database, keys, secrets; and nothing else with them."""
 
+import json
+
 import pytest
 
 from cdk import config
+from cdk.stages import DATABASE_LOGINS, DATABASE_OWNER
+from microbatch.platform.migration import ROLES
 from tests.infrastructure.deployed import Deployed
 
 LASTING = {
@@ -80,6 +84,25 @@ def test_the_databases_log_goes_to_a_group_that_forgets(on_aws: Deployed) -> Non
 
     assert groups[group]["RetentionInDays"] > 0
     assert group in on_aws.data["Resources"][id_]["DependsOn"]  # else RDS makes one, for ever
+
+
+def test_every_login_is_a_role_of_the_schema_and_knows_where_the_database_is(
+    on_aws: Deployed,
+) -> None:
+    (database,) = on_aws.of_type("AWS::RDS::DBInstance", "data")
+    secrets = on_aws.of_type("AWS::SecretsManager::Secret", "data")
+    attachments = on_aws.of_type("AWS::SecretsManager::SecretTargetAttachment", "data")
+    users = {}
+    for attachment in attachments.values():  # RDS fills in host, port and name
+        assert attachment["TargetId"] == {"Ref": database}
+        secret = secrets[attachment["SecretId"]["Ref"]]
+        generated = secret["GenerateSecretString"]
+        assert generated["PasswordLength"] >= 30
+        users[secret["Name"].rpartition("/")[2]] = json.loads(generated["SecretStringTemplate"])
+
+    assert users.pop(DATABASE_OWNER) == {"username": "microbatch"}
+    assert users.keys() == set(DATABASE_LOGINS.values())
+    assert {user["username"] for user in users.values()} == ROLES
 
 
 def test_the_database_is_open_to_our_functions_alone(on_aws: Deployed) -> None:

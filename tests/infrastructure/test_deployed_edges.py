@@ -3,6 +3,7 @@
 from cdk.secret_store import SIGNING_KEYS, VENDOR_SECRETS
 from cdk.stages import BY_NAME, STAGES
 from microbatch.messages import QUEUES
+from microbatch.wiring.parts import LOGINS
 from tests.infrastructure.deployed import Deployed
 
 
@@ -73,7 +74,7 @@ def test_outputs_name_everything_a_caller_needs(local: Deployed) -> None:
         assert f'"{name}": "microbatch-local-{name.replace("_", "-")}"' in outputs["Functions"]
     for queue in QUEUES:
         assert f'"{queue}": "' in local.name(outputs["Queues"])
-    for name in ("DATABASE", *VENDOR_SECRETS, *SIGNING_KEYS):
+    for name in (*LOGINS, *VENDOR_SECRETS, *SIGNING_KEYS):
         assert f'"{name}": "microbatch/local/{name}"' in outputs["Secrets"]
 
 

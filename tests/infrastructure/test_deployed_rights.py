@@ -3,7 +3,7 @@
 import pytest
 
 from cdk.secret_store import PAYMENTS_WEBHOOK, SIGNING_KEYS, VENDOR_SECRETS, WALLET_KEY
-from cdk.stages import BY_NAME, STAGES, Stage
+from cdk.stages import BY_NAME, DATABASE_LOGINS, DATABASE_OWNER, STAGES, Stage
 from tests.infrastructure.deployed import Deployed, statements_of_all_roles
 
 CONSUME = {
@@ -98,7 +98,8 @@ def test_only_stages_that_publish_put_events_and_only_on_our_bus(deployed: Deplo
 def test_every_secret_of_the_stage_table_is_made(prod: Deployed, local: Deployed) -> None:
     wanted = {name for stage in STAGES for name in stage.all_secrets}
 
-    assert wanted == {"DATABASE", PAYMENTS_WEBHOOK, *VENDOR_SECRETS, *SIGNING_KEYS}
+    logins = {DATABASE_OWNER, *DATABASE_LOGINS.values()}
+    assert wanted == {*logins, PAYMENTS_WEBHOOK, *VENDOR_SECRETS, *SIGNING_KEYS}
     for deployed in (prod, local):
         prefix = f"microbatch/{deployed.environment.name}/"
         made = deployed.of_type("AWS::SecretsManager::Secret", "data").values()
@@ -142,7 +143,21 @@ def test_the_edge_holds_its_senders_secrets_and_the_key_of_its_queue() -> None:
 def test_outbound_and_edge_never_hold_the_database_or_the_wallet() -> None:
     for stage in STAGES:
         if stage.zone in {"edge", "outbound"}:
-            assert not {"DATABASE", "HOST_WALLET_PRIVATE_KEY"} & set(stage.all_secrets)
+            never = {DATABASE_OWNER, *DATABASE_LOGINS.values(), "HOST_WALLET_PRIVATE_KEY"}
+            assert not never & set(stage.all_secrets)
+
+
+def test_each_zone_has_its_own_login_and_only_the_migrator_the_owners(deployed: Deployed) -> None:
+    logins = {DATABASE_OWNER, *DATABASE_LOGINS.values()}
+
+    for name, stage in BY_NAME.items():
+        held = deployed.allowed(name, "secretsmanager:GetSecretValue") & logins
+        if name == "migrator":
+            assert held == logins
+        elif stage.zone in DATABASE_LOGINS:
+            assert held == {DATABASE_LOGINS[stage.zone]}
+        else:
+            assert not held
 
 
 def test_a_functions_code_may_not_use_the_right_to_attach_it_to_the_network(

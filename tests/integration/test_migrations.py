@@ -7,7 +7,8 @@ import psycopg2
 import pytest
 
 from microbatch.errors import ConfigurationError
-from microbatch.platform.database import Database, migrate
+from microbatch.platform.database import Database
+from microbatch.platform.migration import migrate
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from microbatch.wiring.parts import (
     node,
     processor,
     signers,
+    zone_logins,
 )
 from microbatch.wiring.policies import (
     conversion_policy,
@@ -58,4 +59,5 @@ __all__ = [
     "swap_policy",
     "transact",
     "webhook",
+    "zone_logins",
 ]

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 from microbatch import messages
 from microbatch.errors import ConfigurationError, InvalidToken, RetryLater
 from microbatch.messages import QUEUES, Announcement, Outgoing
-from microbatch.wiring.parts import checked, database, queue_name, queues, secrets
+from microbatch.wiring.parts import (
+    checked,
+    database,
+    login,
+    logins,
+    queue_name,
+    queues,
+    secrets,
+)
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -158,7 +166,7 @@ def http_answer(status_code: int, fields: Mapping[str, Any]) -> dict[str, Any]:
 def health_probes() -> Mapping[str, Callable[[], object]]:
     """What /health looks at."""
     return {
-        "secrets": lambda: secrets().fields("DATABASE", fresh=True),
+        "secrets": lambda: login(logins()[0], fresh=True),
         "database": _probe_database,
         "queues": lambda: queues().depth("payments"),
     }
