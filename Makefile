@@ -11,13 +11,13 @@ export PYTHONPATH := layers/shared/python
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s%s\n", $$1, $$2 }' Makefile
 
-install: .venv/.stamp  ## prepare .venv, the Node.js tools, the Lambda workers' Python, the layers
+install: .venv/.stamp  ## prepare .venv with the command line, Node.js, the Lambda workers' Python, the layers
 	@.venv/bin/python -m local.toolchain
 
-.venv/.stamp: $(REQUIREMENTS)
+.venv/.stamp: $(REQUIREMENTS) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.13")'
 	@echo "  Python packages into .venv (a minute or two the first time)" && $(PYTHON) -m venv .venv
-	@$(PIP) install -r requirements.txt && touch $@
+	@$(PIP) install -r requirements.txt && $(PIP) install --no-deps --editable . && touch $@
 
 format: install  ## format the code
 	.venv/bin/ruff format && .venv/bin/ruff check --fix
@@ -51,4 +51,4 @@ deploy: install  ## deploy to AWS: ENVIRONMENT=dev|prod ARGS="-c host_wallet=0xâ
 	@.venv/bin/python -m local.toolchain cdk deploy --all -c environment=$(ENVIRONMENT) $(ARGS)
 
 clean: down  ## remove everything that these commands have made
-	rm -rf .venv .venv-lambda .build .local cdk.out .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-lambda .build .local cdk.out *.egg-info .mypy_cache .ruff_cache .pytest_cache

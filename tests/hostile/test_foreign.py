@@ -79,7 +79,7 @@ def test_a_foreign_transaction_on_the_next_nonce_freezes_before_anything_is_sign
     world.order("0.06")
     world.chain.mining = False
     world.live(8)
-    assert wallet_of(world) == ("frozen", "chain has nonce 2, we gave out 1")
+    assert wallet_of(world) == ("frozen", "nonces_are_not_ours: the chain has 2, we gave out 1")
     assert len(world.attempts()) == 1
     world.chain.mining = True
     assert_nothing_more_is_signed(world)
@@ -156,7 +156,7 @@ def test_restored_books_that_lack_a_nonce_freeze_the_wallet_before_anything_is_s
     snapshots.restore()
     world.live(25, seconds=30)
     assert world.until("approved")["nonce"] is None
-    assert wallet_of(world) == ("frozen", "chain has nonce 2, we gave out 1")
+    assert wallet_of(world) == ("frozen", "nonces_are_not_ours: the chain has 2, we gave out 1")
     assert_nothing_more_is_signed(world)
     assert sent(world) == left
     assert world.received(second["to_address"]) == int(second["amount_units"])
@@ -179,7 +179,7 @@ def test_restored_books_that_never_heard_of_a_payment_freeze_at_the_next_approva
     world.queue.clear()
     world.later.clear()
     assert_nothing_more_is_signed(world)
-    assert wallet_of(world) == ("frozen", "chain has nonce 2, we gave out 1")
+    assert wallet_of(world) == ("frozen", "nonces_are_not_ours: the chain has 2, we gave out 1")
     assert world.received(paid["to_address"]) == int(paid["amount_units"])
     assert broken_invariants(world.database) == []
 

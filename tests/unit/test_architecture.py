@@ -10,7 +10,7 @@ from tests.unit.architecture import EVERYWHERE, IN_THE_PRODUCT, PACKAGE, Source
 
 ROOT = Path(__file__).parents[2]
 PRODUCT = ("layers/shared/python", "functions")
-OURS = (*PRODUCT, "cdk", "local", "tests", "bench")
+OURS = (*PRODUCT, "command", "cdk", "local", "tests", "bench")
 FILES = [
     path.relative_to(ROOT).as_posix()
     for folder in OURS

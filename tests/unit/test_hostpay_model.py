@@ -27,6 +27,7 @@ MILLI_ETH = 10**15
 WALLET = "0x2c7536E3605D9C16a7a3D7b1898e529396a65c23"
 PAYEE = "0x52908400098527886E0F7030069857D2E4169EE7"
 TOKEN = "0xdAC17F958D2ee523a2206206994597C13D831ec7"
+FOREIGN = "nonces_are_not_ours: the chain has {}, we gave out 7"
 LIMITS = Limits(
     chain_id=1,
     wallets=(HostWallet(WALLET),),
@@ -135,8 +136,8 @@ CLEARANCE: list[tuple[Verdict, str, dict[str, Any], dict[str, Any]]] = [
     (Verdict.SIGN, "", {}, {}),
     (Verdict.WAIT, "wallet_frozen", {}, {"status": "frozen"}),
     (Verdict.SIGN, "", {}, {"next_nonce": 9}),
-    (Verdict.FREEZE, "chain has nonce 8, we gave out 7", {"preflight_latest_nonce": 8}, {}),
-    (Verdict.FREEZE, "chain has nonce 9, we gave out 7", {"preflight_pending_nonce": 9}, {}),
+    (Verdict.FREEZE, FOREIGN.format(8), {"preflight_latest_nonce": 8}, {}),
+    (Verdict.FREEZE, FOREIGN.format(9), {"preflight_pending_nonce": 9}, {}),
     (Verdict.WAIT, "wallet_frozen", {"preflight_latest_nonce": 8}, {"status": "frozen"}),
     (Verdict.SIGN, "", {}, {"in_flight": LIMITS.window - 1}),
     (Verdict.WAIT, "window_full", {}, {"in_flight": LIMITS.window}),

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from microbatch.hostpay import attempt_store
+from microbatch.hostpay import attempt_store, store
 from microbatch.hostpay.due import execution
 from microbatch.hostpay.fees import above_ceiling, bumped, worth_wei
 from microbatch.hostpay.model import Transfer
@@ -39,9 +39,11 @@ def order_bump(
         if above_ceiling(fees, paid_wei, policy.limits):  # twice the base fee; an eighth may do
             fees = bumped(attempt.fees, None)
         if above_ceiling(fees, paid_wei, policy.limits):
+            store.note_wait(tx, transfer.unique_id, "fee_ceiling_reached", now)
             count("fee_ceiling_reached")
             logger.error("bump_at_ceiling", unique_id=transfer.unique_id, nonce=transfer.nonce)
             return []
+        store.end_wait(tx, transfer.unique_id)
         attempt_store.order_attempt(tx, transfer.unique_id, fees, now)
         logger.warning(
             "bump_ordered",

@@ -37,7 +37,10 @@ def clearance(
         return Ruling(Verdict.WAIT, "wallet_frozen")
     seen = max(transfer.preflight_latest_nonce, transfer.preflight_pending_nonce)
     if seen > wallet.next_nonce:
-        return Ruling(Verdict.FREEZE, f"chain has nonce {seen}, we gave out {wallet.next_nonce}")
+        return Ruling(
+            Verdict.FREEZE,
+            f"nonces_are_not_ours: the chain has {seen}, we gave out {wallet.next_nonce}",
+        )
     if wallet.in_flight >= min(limits.window, wallet.pool_room or limits.window):
         return Ruling(Verdict.WAIT, WINDOW_FULL)
     return _gas(transfer, limits, eth_usd) or _money(transfer, wallet, limits)

@@ -36,7 +36,12 @@ PAYEE_BLACKLISTED = "payee_blacklisted"  # what the node says of a token's payee
 
 # What the exchange's status means for a transfer that has no nonce yet.
 NOT_YET = frozenset({"new", "not_found"})
-ENDED = frozenset({"failed", "refunded", "expired"})
+# An exchange that ended before it was paid: why its transfer is rejected.
+ENDED = {
+    "failed": "exchange_failed",
+    "refunded": "exchange_refunded",
+    "expired": "exchange_expired",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

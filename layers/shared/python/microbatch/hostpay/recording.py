@@ -133,6 +133,7 @@ def _still_out(
     if transfer.state != "broadcast" or transfer.nonce is None:
         return again
     if again and message.finalized_nonce > transfer.nonce:
+        store.note_wait(tx, transfer.unique_id, "nonce_consumed_without_receipt", now)
         logger.error("nonce_consumed_without_receipt", unique_id=transfer.unique_id)
         search = NonceSearchRequested(
             timestamp=int(now.timestamp()),
@@ -157,7 +158,7 @@ def _nonce_found(
     ours = not message.tx_hash or attempt_store.has_attempt(tx, transfer.unique_id, message.tx_hash)
     if ours or transfer.state != "broadcast" or transfer.nonce != message.nonce:
         return []  # the question for its receipts goes on
-    reason = f"nonce {message.nonce} was consumed by {message.tx_hash}, which is not ours"
+    reason = f"nonce_consumed_by_another_transaction: {message.nonce} by {message.tx_hash}"
     freeze(tx, transfer, reason)
     return park(tx, transfer, "nonce_consumed_by_another_transaction", now)
 

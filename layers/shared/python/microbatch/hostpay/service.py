@@ -179,7 +179,7 @@ def approve(
     if answer.status == "waiting":
         return _approve_waiting(answer, transfer, tx, now, policy)
     if answer.status in ENDED:
-        move(tx, transfer, "rejected", now, f"exchange_{answer.status}")
+        move(tx, transfer, "rejected", now, ENDED[answer.status])
         return messages_due(tx, locked(tx, transfer.unique_id), now)
     waited = now - transfer.state_since > timedelta(seconds=policy.pace.slow_poll_after_seconds)
     if answer.status == "not_found" and waited:
@@ -189,6 +189,7 @@ def approve(
         return park(tx, transfer, "exchange_paid_by_somebody_else", now)
     if answer.status not in NOT_YET or waited:
         logger.error("exchange_not_waiting", unique_id=transfer.unique_id, status=answer.status)
+    store.note_wait(tx, transfer.unique_id, f"exchange_not_waiting: {answer.status}", now)
     return asks_again(tx, transfer, now, policy.pace)
 
 

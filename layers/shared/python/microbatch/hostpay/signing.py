@@ -220,6 +220,7 @@ def _follow(
         return _give_up(tx, transfer, "waited_too_long", now)  # another wallet may have money
     if ruling.verdict is Verdict.FREEZE:
         freeze(tx, transfer, ruling.reason)
+    store.note_wait(tx, transfer.unique_id, ruling.reason, now)
     if ruling.reason != WINDOW_FULL:  # that one ends by itself, with the next block
         count("signing_waits")
     logger.warning("signing_waits", unique_id=transfer.unique_id, reason=ruling.reason)

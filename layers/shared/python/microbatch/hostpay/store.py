@@ -143,6 +143,30 @@ def set_nonce(tx: Transaction, unique_id: str, nonce: int, now: datetime) -> Non
     )
 
 
+def note_wait(tx: Transaction, unique_id: str, reason: str, now: datetime) -> None:
+    """Note why a transfer waits; since when, as long as the code before the colon is the same."""
+    tx.execute(
+        """
+        UPDATE transfers SET wait_reason = %(reason)s, waits_since = CASE
+            WHEN split_part(wait_reason, ':', 1) = split_part(%(reason)s, ':', 1) THEN waits_since
+            ELSE %(now)s END
+        WHERE unique_id = %(unique_id)s
+        """,
+        unique_id=unique_id,
+        reason=reason,
+        now=now,
+    )
+
+
+def end_wait(tx: Transaction, unique_id: str) -> None:
+    """Forget why a transfer has waited; a change of its state does so by itself."""
+    tx.execute(
+        "UPDATE transfers SET wait_reason = NULL, waits_since = NULL"
+        " WHERE unique_id = %(unique_id)s AND wait_reason IS NOT NULL",
+        unique_id=unique_id,
+    )
+
+
 def set_preflight(tx: Transaction, seen: PreflightObserved, at: datetime) -> bool:
     """Note what the node said before signing; False when the transfer is not approved (now)."""
     return bool(

@@ -124,7 +124,8 @@ def waiting_payouts(tx: Transaction, now: datetime) -> list[dict[str, Any]]:
         FROM clients WHERE payout_wait_reason IS NOT NULL GROUP BY 1
         UNION ALL
         SELECT CASE WHEN paused_at IS NOT NULL THEN 'client_paused'
-                WHEN address_state <> 'verified' THEN 'address_' || address_state
+                WHEN address_state = 'unverified' THEN 'address_unverified'
+                WHEN address_state = 'refused' THEN 'address_refused'
                 WHEN address_matures_at > %(now)s THEN 'address_changed_lately'
                 WHEN p.payout_not_before > %(now)s THEN 'tried_again_within_the_hour'
                 ELSE 'next_run_of_the_scheduler' END,

@@ -29,6 +29,8 @@ EDGES: dict[str, frozenset[str]] = {
 MAX_ATTEMPTS = 5
 DECIMALS = {"eth": ETH_DECIMALS, "usdt": USDT_DECIMALS}
 FROM = {"instant": "eth", "threshold": "usdt"}
+# Why nothing is paid to an address that is in such a state.
+ADDRESS_WAITS = {"unverified": "address_unverified", "refused": "address_refused"}
 # What a transfer uses at most in the ordinary case: ETH 21000 always, USDT to a new holder.
 GAS = {"eth": 21_000, "usdt": 70_000}
 
@@ -89,7 +91,7 @@ class Client:
         if self.paused_at is not None:
             return "client_paused"
         if self.address_state != "verified":
-            return f"address_{self.address_state}"
+            return ADDRESS_WAITS[self.address_state]
         if self.address_matures_at is not None and now < self.address_matures_at:
             return "address_changed_lately"
         return None
@@ -230,4 +232,9 @@ def goes_to_accumulation(reason: str) -> bool:
 
 
 # Ends that are ours, or nobody's fault: the payment has not failed, it is tried again later.
-NOT_ITS_FAULT = ("rejected: exchange_expired", "rejected: client_", "rejected: waited_too_long")
+NOT_ITS_FAULT = (
+    "rejected: exchange_expired",
+    "rejected: client_paused",
+    "rejected: address_",
+    "rejected: waited_too_long",
+)

@@ -124,9 +124,8 @@ def objection(tx: Transaction, unique_id: str, now: datetime) -> str | None:
         client.payout_network,
         client.payout_extra_id,
     ):
-        return "client_address_changed"
-    wait = client.standstill(now)
-    return f"client_{wait.removeprefix('client_')}" if wait else None
+        return "address_changed"
+    return client.standstill(now)
 
 
 # --- what hostpay asks and tells of a direct transfer ---------------------------------------------

@@ -64,6 +64,7 @@ def take_status(
         payout_hash=delivered_hash,
         refund_hash=refund_hash,
         refund_amount=Decimal(message.refund_amount) if message.refund_amount else None,
+        now=now,
     )
     arrival.warn_of_trouble(swap, message)
     swap = locked(tx, swap.swap_id)

@@ -136,6 +136,7 @@ def _status(
         payout_hash=payout_hash,
         refund_hash=refund_hash,
         refund_amount=Decimal(message.refund_amount) if message.refund_amount else None,
+        now=now,
     )
     arrival.warn_of_trouble(swap, message)
     swap = locked(tx, swap.swap_id)

@@ -192,11 +192,14 @@ def set_provider_state(
     payout_hash: str | None,
     refund_hash: str | None,
     refund_amount: Decimal | None,
+    now: datetime,
 ) -> None:
-    """Note what the provider says of the swap's exchange."""
+    """Note what the provider says of the swap's exchange, and since when."""
     tx.execute(
         """
         UPDATE swaps SET provider_status = %(status)s,
+            provider_status_since = CASE WHEN provider_status = %(status)s
+                THEN coalesce(provider_status_since, %(now)s) ELSE %(now)s END,
             provider_amount_to = coalesce(%(amount_to)s, provider_amount_to),
             -- the provider names one of them: the other is not true (any more)
             payout_hash = CASE WHEN %(refund_hash)s::text IS NULL
@@ -212,6 +215,7 @@ def set_provider_state(
         payout_hash=payout_hash,
         refund_hash=refund_hash,
         refund_amount=refund_amount,
+        now=now,
     )
 
 

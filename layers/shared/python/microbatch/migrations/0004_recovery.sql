@@ -1,0 +1,17 @@
+-- Whoever looks after rows that stand still takes those first that nobody has looked at for longest:
+-- one that can not be helped goes to the end, and holds up none of the others.
+ALTER TABLE batches ADD COLUMN asked_at timestamptz;
+ALTER TABLE address_changes ADD COLUMN asked_at timestamptz;
+ALTER TABLE transfer_attempts ADD COLUMN asked_at timestamptz;
+
+-- Since when nothing is signed from a wallet.
+ALTER TABLE wallets ADD COLUMN frozen_at timestamptz;
+UPDATE wallets SET frozen_at = now() WHERE status = 'frozen';
+
+-- What is counted every minute must not grow with what is long over.
+CREATE INDEX swaps_parked ON swaps (state_since) WHERE state = 'parked';
+CREATE INDEX payouts_parked ON payouts (state_since) WHERE state = 'parked';
+CREATE INDEX transfers_parked ON transfers (state_since) WHERE state = 'parked';
+CREATE INDEX payments_held ON payments (state_since) WHERE state = 'held';
+CREATE INDEX transfer_attempts_ordered ON transfer_attempts (state_since) WHERE state = 'ordered';
+CREATE INDEX payments_waiting_by_age ON payments (received_at) WHERE state = 'waiting_instant';
