@@ -39,17 +39,17 @@ GRANT INSERT (unique_id, context, kind, swap_id, cn_api_id, wallet, chain_id, cu
         preflight_balance_wei, preflight_token_units, preflight_latest_nonce,
         preflight_pending_nonce, preflight_finalized_nonce, preflight_base_fee_wei,
         preflight_tip_wei, preflight_gas, preflight_problem, tx_hash, block_number, block_hash,
-        gas_used, effective_gas_price_wei, reason)
+        gas_used, effective_gas_price_wei, reason, wait_reason, waits_since)
     ON transfers TO microbatch_ledger;
 
 -- No bytes and no hash: it may order an attempt, never make one.
 GRANT INSERT (unique_id, wallet, chain_id, nonce, attempt_no, kind, state, state_since, created_at,
         to_address, value_wei, data, gas_limit, max_fee_per_gas_wei, max_priority_fee_per_gas_wei),
-    UPDATE (state, state_since, sent_at, sends, last_outcome, unmined_at_block)
+    UPDATE (state, state_since, asked_at, sent_at, sends, last_outcome, unmined_at_block)
     ON transfer_attempts TO microbatch_ledger;
 
 -- Neither the first nonce nor the next.
-GRANT UPDATE (status, reason, pool_room, pool_full_at) ON wallets TO microbatch_ledger;
+GRANT UPDATE (status, reason, frozen_at, pool_room, pool_full_at) ON wallets TO microbatch_ledger;
 
 -- --- vault: what a signature consists of, and no money of anybody's ------------------------------
 
@@ -60,15 +60,19 @@ GRANT SELECT ON
 GRANT INSERT, UPDATE (state, state_since, raw_transaction, tx_hash) ON transfer_attempts
     TO microbatch_vault;
 GRANT INSERT ON transfer_nonces TO microbatch_vault;
-GRANT INSERT, UPDATE (next_nonce, status, reason) ON wallets TO microbatch_vault;
-GRANT UPDATE (state, state_since, asked_at, approved_at, signed_at, nonce, reason) ON transfers
-    TO microbatch_vault;
+GRANT INSERT, UPDATE (next_nonce, status, reason, frozen_at) ON wallets TO microbatch_vault;
+GRANT UPDATE (state, state_since, asked_at, approved_at, signed_at, nonce, reason, wait_reason,
+        waits_since)
+    ON transfers TO microbatch_vault;
 -- A payout whose transfer cannot be signed is parked with it.
 GRANT UPDATE (state, state_since, asked_at, reason) ON payouts TO microbatch_vault;
 -- Only so that it may hold a client's row while it looks at it (FOR SHARE).
 GRANT UPDATE (payout_looked_at) ON clients TO microbatch_vault;
 
 -- --- what grants cannot say -----------------------------------------------------------------------
+
+-- Every move is kept, and nobody but the trigger that keeps it writes there.
+ALTER FUNCTION note_state_change() SECURITY DEFINER SET search_path = public, pg_temp;
 
 -- Ordered bytes are signed as they are ordered, so an order repeats what was signed first: whoever
 -- may order can neither turn a payment to another address nor change what it pays.
