@@ -73,3 +73,10 @@ def prod_kms(layer_stub: Path, tmp_path_factory: pytest.TempPathFactory) -> Depl
 def local(layer_stub: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
     """What `-c environment=local` would deploy, nothing else given."""
     return _synthesize(layer_stub, tmp_path_factory.mktemp("local"), environment="local")
+
+
+@pytest.fixture(params=["prod", "prod_kms", "dev", "local"])
+def deployed(request: pytest.FixtureRequest) -> Deployed:
+    """Each environment in turn, for what does not differ between them."""
+    found: Deployed = request.getfixturevalue(request.param)
+    return found

@@ -41,13 +41,6 @@ def _dead_letters(queues: tuple[str, ...]) -> set[str]:
     return {f"{queue}-dlq" for queue in queues}
 
 
-@pytest.fixture(params=["prod", "prod_kms", "local"])
-def deployed(request: pytest.FixtureRequest) -> Deployed:
-    """Each environment in turn: rights do not differ between them, but for the wallet's key."""
-    found: Deployed = request.getfixturevalue(request.param)
-    return found
-
-
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
 def test_a_role_has_exactly_its_rows_queues(deployed: Deployed, stage: Stage) -> None:
     own, watched = set(stage.queues), set(stage.watches)
