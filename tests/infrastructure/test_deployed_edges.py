@@ -1,5 +1,7 @@
 """Routes, schedules, the database and the stacks themselves."""
 
+import json
+
 from cdk.secret_store import SIGNING_KEYS, VENDOR_SECRETS
 from cdk.stages import BY_NAME, STAGES
 from microbatch.messages import QUEUES
@@ -21,15 +23,34 @@ def test_routes_are_the_stage_tables(prod: Deployed, local: Deployed) -> None:
         }
 
 
-def test_the_api_is_throttled_logged_and_closed_to_browsers(prod: Deployed) -> None:
-    (stage,) = prod.of_type("AWS::ApiGatewayV2::Stage").values()
-    (api,) = prod.of_type("AWS::ApiGatewayV2::Api").values()
+def test_the_api_is_throttled_logged_and_closed_to_browsers(deployed: Deployed) -> None:
+    (stage,) = deployed.of_type("AWS::ApiGatewayV2::Stage").values()
+    (api,) = deployed.of_type("AWS::ApiGatewayV2::Api").values()
+    groups = deployed.of_type("AWS::Logs::LogGroup")
+    log_group = stage["AccessLogSettings"]["DestinationArn"]["Fn::GetAtt"][0]
+    logged = json.loads(stage["AccessLogSettings"]["Format"])
 
     assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
     assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] > 0
-    assert "$context.requestId" in stage["AccessLogSettings"]["Format"]
+    assert groups[log_group]["RetentionInDays"] > 0
+    assert {"$context.requestId", "$context.status", "$context.routeKey"} <= set(logged.values())
+    assert not [value for value in logged.values() if "authorizer" in value or "body" in value]
     assert api["ProtocolType"] == "HTTP"
     assert "CorsConfiguration" not in api
+
+
+def test_whoever_need_not_sign_is_slowed_down(deployed: Deployed) -> None:
+    ((id_, stage),) = deployed.of_type("AWS::ApiGatewayV2::Stage").items()
+    routes = deployed.of_type("AWS::ApiGatewayV2::Route")
+    keys = {route["RouteKey"]: route_id for route_id, route in routes.items()}
+    signed = {route for stage in STAGES if stage.zone == "edge" for route in stage.routes}
+
+    assert keys.keys() - signed == stage["RouteSettings"].keys() == {"GET /health"}
+    for route, settings in stage["RouteSettings"].items():
+        assert settings["ThrottlingRateLimit"] <= 5
+        assert settings["ThrottlingBurstLimit"] <= 10
+        # else the first deployment would name a route that is not there yet
+        assert keys[route] in deployed.pipeline["Resources"][id_]["DependsOn"]
 
 
 def test_schedules_are_the_stage_tables(prod: Deployed, local: Deployed) -> None:

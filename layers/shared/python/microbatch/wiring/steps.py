@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from microbatch.webhook import Receiver
 
 
+# As API Gateway hands it over, base64 or not; itself it would take 10 MB. What a sender may send at
+# most is its receiver's business.
+BODY_CHARACTERS_MAX = 1024 * 1024
+
+
 def utc_now() -> datetime:
     """The time of day."""
     return datetime.now(UTC)
@@ -130,6 +135,9 @@ def webhook(
     event: Mapping[str, Any], routes: Mapping[str, tuple[str, "Receiver"]], *arguments: Any
 ) -> Any:
     """An edge stage: verify and read the raw body, queue, and only then answer."""
+    body = event.get("body") or ""
+    if len(body) > BODY_CHARACTERS_MAX:  # before anything is read, decoded or hashed for anybody
+        return http_answer(413, {"error": "the body is too large"})
     checked()
     secret_name, receive = routes[event["routeKey"]]
     try:
@@ -137,7 +145,6 @@ def webhook(
     except ConfigurationError as error:  # of a sender that may be left out: see OPTIONAL_SECRETS
         _warn("webhook_not_configured", str(error))
         return http_answer(503, {"error": "not configured"})
-    body = event.get("body") or ""
     raw_body = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
     headers = event.get("headers") or {}
     answer = receive(raw_body, headers, secret, utc_now(), *arguments)
