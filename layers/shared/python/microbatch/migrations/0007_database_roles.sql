@@ -80,7 +80,7 @@ CREATE FUNCTION refuse_other_payment_on_a_nonce() RETURNS trigger LANGUAGE plpgs
 BEGIN
     IF NEW.kind = 'cancel' AND NEW.to_address <> NEW.wallet THEN
         RAISE EXCEPTION 'a cancel of transfer % pays its own wallet', NEW.unique_id
-            USING ERRCODE = 'check_violation';
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'cancel_pays_its_wallet';
     END IF;
     IF NEW.kind = 'pay' AND NEW.raw_transaction IS NULL AND NOT EXISTS (
         SELECT FROM transfer_attempts first
@@ -89,7 +89,7 @@ BEGIN
                 = ('pay', NEW.nonce, NEW.to_address, NEW.value_wei, NEW.data)
     ) THEN
         RAISE EXCEPTION 'what is ordered for transfer % is not what was signed', NEW.unique_id
-            USING ERRCODE = 'check_violation';
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'order_repeats_what_was_signed';
     END IF;
     RETURN NEW;
 END

@@ -8,6 +8,7 @@ from typing import Any
 
 from microbatch.errors import ConfigurationError
 from microbatch.platform.database import LOCK_SECONDS, Database, Transaction
+from microbatch.platform.observability import logger
 
 MIGRATION_LOCK = 0x6D6963726F  # any number, as long as it is ours alone
 MIGRATION_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
@@ -18,7 +19,9 @@ def migrate(database: Database, directory: Path) -> list[str]:
     """Applies the numbered *.sql files that are not applied yet, in order; their names.
 
     Each file has its own transaction. Raises ConfigurationError when a file that was applied is
-    missing or changed, or a new one stands before it. Several migrators may run at once.
+    missing or changed, or a new one stands before it. A schema that is ahead of our files is left
+    alone: a deployment that fails goes back to the code before it, and the schema stays. Several
+    migrators may run at once.
     """
     files = _migration_files(directory)
     applied = []
@@ -57,6 +60,9 @@ def _apply(transaction: Transaction, name: str, files: Mapping[str, str]) -> boo
     )
     rows = transaction.all("SELECT name, checksum FROM schema_migrations ORDER BY name")
     for row in rows:
+        if row["name"] > max(files):
+            logger.warning("schema_is_ahead", migration=row["name"])
+            continue
         if row["name"] not in files:
             raise ConfigurationError(f"migration {row['name']} was applied and is missing")
         if row["checksum"] != _checksum(files[row["name"]]):
