@@ -64,6 +64,10 @@ class Settings:
     slow_poll_wait_seconds: int = 3600
     slow_poll_after_seconds: int = DAY_SECONDS
     stale_after_seconds: int = 300
+    # Past these a row counts as over age, with an alarm (microbatch.operations.lifetimes).
+    hop_max_age_seconds: int = 3600  # of what takes minutes when everybody is well
+    exchange_max_age_seconds: int = 2 * DAY_SECONDS  # held for verification up to that is normal
+    decision_max_age_seconds: int = DAY_SECONDS  # of what waits for a person
 
     confirmations: int = 12
     approval_max_age_seconds: int = 600

@@ -42,6 +42,7 @@ class Stage:
     schedule: str = ""  # name of the period in cdk.config.Environment
     sends_to: tuple[str, ...] = ()
     watches: tuple[str, ...] = ()  # queues whose depth it may read
+    redrives: tuple[str, ...] = ()  # queues whose dead letters it may read and delete
     # Besides the signing keys, which follow from the queues. Where the wallet's key is in KMS, the
     # right to sign with it takes the place of reading HOST_WALLET_PRIVATE_KEY (cdk.stage_role).
     secrets: tuple[str, ...] = ()
@@ -245,9 +246,10 @@ STAGES: tuple[Stage, ...] = (
     ),
     _ledger(
         "operations",
-        "an operator's acts: clients, threshold, status, cancel (invoked with IAM)",
-        sends_to=("hostpay-payment-execute", "swap-quote", "events"),
+        "an operator's acts: pause, accept, retry, release, redrive, … (invoked with IAM)",
+        sends_to=tuple(QUEUES),
         watches=tuple(QUEUES),
+        redrives=tuple(QUEUES),
         ethereum=True,
     ),
     _ledger(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cdk.stages import CONSUMER
+from cdk.stages import BY_NAME, CONSUMER
 from microbatch import messages
 from microbatch.conversion import checking, distribution
 from microbatch.conversion import service as conversion
@@ -15,13 +15,16 @@ from microbatch.hostpay import outbound as hostpay_outbound
 from microbatch.hostpay import recording, service, signing
 from microbatch.intake import service as intake
 from microbatch.messages import EventOccurred, Outgoing, PaymentReceived
-from microbatch.operations.reconciler import Policies, reconcile
+from microbatch.operations.acts import perform
+from microbatch.operations.reconciler import Means, Policies, reconcile
+from microbatch.operations.requests import Surroundings
 from microbatch.payout import opening
 from microbatch.payout import service as payouts
 from microbatch.platform.database import Database
 from microbatch.swap import outbound as swap_outbound
 from microbatch.swap import results
 from microbatch.vendors.ethereum.key_signer import KeySigner
+from microbatch.vendors.ethereum.signing import is_checksummed
 from tests.fakes.chain import FakeChain
 from tests.fakes.exchange import FakeExchange
 from tests.fakes.logins import transaction_of
@@ -62,7 +65,41 @@ class Pipeline(Rules):
         """Whoever holds the wallet's key now."""
         return {self.signer.address.lower(): self.signer}
 
+    @property
+    def policies(self) -> Policies:
+        """The rules of every room."""
+        return Policies(
+            swap=self.swap_policy,
+            hostpay=self.hostpay_policy,
+            source=self.source,
+            ages=self.ages,
+            intake=self.intake_policy,
+            payout=self.payout_policy,
+        )
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What an operator's acts need besides the database."""
+        return Surroundings(
+            is_checksummed=is_checksummed,
+            never_paid=frozenset({self.wallet}),
+            fee_per_gas_ceiling_wei=self.hostpay_policy.limits.fee_per_gas_ceiling_wei,
+            address_hold_seconds=86_400,
+            depths=dict,
+            policies=self.policies,
+        )
+
     # --- what tests do ---------------------------------------------------------------------------
+
+    def operate(self, act: str, **fields: Any) -> dict[str, Any]:
+        """An operator's act; what it sends is on its way."""
+        request = {"act": act, "who": "me", "why": "she wrote", **fields}
+        with transaction_of("operations", self.database) as tx:
+            answer, outgoing = perform(request, tx, self.now, self.surroundings)
+        refused = {each.queue for each in outgoing} - set(BY_NAME["operations"].sends_to)
+        assert not refused, f"operations may not send to {refused}"
+        self.send(outgoing)
+        return answer
 
     def client(
         self,
@@ -123,14 +160,20 @@ class Pipeline(Rules):
 
     def reconcile(self) -> list[Outgoing]:
         """One run of the reconciler; what it sends is on its way."""
-        with transaction_of("reconciler", self.database) as tx:
-            sent = reconcile(
-                tx,
-                self.now,
-                Policies(swap=self.swap_policy, hostpay=self.hostpay_policy, source=self.source),
-            )
-        self.send(sent)
+        sent: list[Outgoing] = []
+
+        def send(outgoing: list[Outgoing]) -> None:
+            self.send(outgoing)
+            sent.extend(outgoing)
+
+        means = Means(transact=self.transact, send=send, milliseconds_left=lambda: 60)
+        reconcile(self.policies, means)
         return sent
+
+    def transact(self, act: Callable[..., Any], *arguments: Any) -> Any:
+        """As wiring does: `act(tx, now, …)` in one transaction."""
+        with transaction_of("reconciler", self.database) as tx:
+            return act(tx, self.now, *arguments)
 
     def check(self) -> checking.Check:
         """One threshold check."""
@@ -157,10 +200,10 @@ class Pipeline(Rules):
         """As wiring does: on the queues, then noted as told what was told."""
         self.queue += outgoing
         told = [each.announces for each in outgoing if each.announces]
-        batches = [each for each in told if each.entity == "batches"]
+        owners = {"batches": conversion, "held_payments": intake}
         with transaction_of("reconciler", self.database) as tx:
-            conversion.note_told(tx, self.now, batches)
-            payouts.note_told(tx, self.now, [each for each in told if each not in batches])
+            for each in told:
+                owners.get(each.entity, payouts).note_told(tx, self.now, [each])
 
     def run(self) -> None:
         """Deliver until nothing is on its way; a delayed message lets its time pass."""

@@ -4,6 +4,7 @@ import pytest
 
 from cdk.secret_store import PAYMENTS_WEBHOOK, SIGNING_KEYS, VENDOR_SECRETS, WALLET_KEY
 from cdk.stages import BY_NAME, DATABASE_LOGINS, DATABASE_OWNER, STAGES, Stage
+from microbatch.messages import QUEUES
 from tests.infrastructure.deployed import Deployed, statements_of_all_roles
 
 CONSUME = {
@@ -46,7 +47,7 @@ def test_a_role_has_exactly_its_rows_queues(deployed: Deployed, stage: Stage) ->
     own, watched = set(stage.queues), set(stage.watches)
 
     for action in CONSUME:
-        assert deployed.allowed(stage.name, action) == own
+        assert deployed.allowed(stage.name, action) == own | _dead_letters(stage.redrives)
     assert deployed.allowed(stage.name, "sqs:SendMessage") == (
         own | set(stage.sends_to) | _dead_letters(stage.queues)
     )
@@ -69,6 +70,18 @@ def test_a_role_may_do_nothing_else(deployed: Deployed, stage: Stage) -> None:
         assert statement.actions <= ALLOWED_ACTIONS
         if any("*" in resource for resource in statement.resources):
             assert statement.effect == "Deny" or statement.actions <= WILDCARDS.keys()
+
+
+def test_dead_letters_are_an_operators_alone(deployed: Deployed) -> None:
+    reading = {
+        name
+        for name in BY_NAME
+        for letters in deployed.allowed(name, "sqs:ReceiveMessage")
+        if letters.endswith("-dlq")
+    }
+
+    assert reading == {"operations"}
+    assert BY_NAME["operations"].redrives == tuple(QUEUES)
 
 
 def test_only_stages_that_publish_put_events_and_only_on_our_bus(deployed: Deployed) -> None:

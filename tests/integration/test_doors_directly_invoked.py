@@ -112,8 +112,8 @@ def test_the_operator_adds_pauses_and_resumes_a_client(doors: Doors, pipeline: P
 
     assert (added["ok"], added["result"]["changed"]) == (True, True)
     assert (again["ok"], again["result"]["changed"]) == (True, False)
-    assert paused["result"]["client"]["paused"] is True
-    assert resumed["result"]["client"]["paused"] is False
+    assert paused["result"]["after"]["paused"] is True
+    assert resumed["result"]["after"]["paused"] is False
     acts = pipeline.rows("SELECT act, subject, who, why FROM operator_acts ORDER BY act_id")
     assert [(row["act"], row["subject"]) for row in acts] == [
         ("clients add", "-100"),

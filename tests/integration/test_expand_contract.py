@@ -23,6 +23,7 @@ FILES = sorted(path.name for path in MIGRATIONS.glob("*.sql"))
 CHANGED: dict[str, dict[str, Any]] = {"payouts": {"state": "released", "reason": "because"}}
 ORDER = (
     *("clients", "batches", "payments", "held_payments", "threshold_checks", "operator_acts"),
+    "discarded_letters",
     *("payouts", "swaps", "exchanges", "token_receipts", "wallets", "transfers"),
     *("transfer_nonces", "transfer_attempts"),
 )
@@ -122,5 +123,6 @@ def _tables(schema: Schema) -> set[str]:
     return {table for table, _ in schema.columns}
 
 
-def test_there_is_a_row_of_every_table_that_code_writes() -> None:
-    assert set(ORDER) == set(ROWS)
+def test_there_is_a_row_of_every_table_that_code_inserts_into() -> None:
+    made_by_migrations = {"pauses"}
+    assert set(ORDER) == set(ROWS) - made_by_migrations

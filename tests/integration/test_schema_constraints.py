@@ -44,6 +44,10 @@ def swap(tx: Transaction) -> None:
     insert(tx, "swaps")
 
 
+def without_pauses(tx: Transaction) -> None:
+    tx.execute("DELETE FROM pauses")
+
+
 def exchange(tx: Transaction) -> None:
     insert(tx, "swaps", cn_api_id="cn1", payin_address=PAYEE)
     insert(tx, "exchanges")
@@ -95,8 +99,24 @@ BAD: list[tuple[str, Given, str, dict[str, Any]]] = [
     ("held_payments_payment_id_fingerprint_key", lambda tx: insert(tx, "held_payments"),
      "held_payments", {"reason": "malformed"}),
     ("held_payments_reason_check", nothing, "held_payments", {"reason": "no idea"}),
-    ("decided_when_decided", nothing, "held_payments", {"state": "accepted"}),
+    ("decided_when_decided", nothing, "held_payments",
+     {"state": "rejected", "decided_by": "me", "decided_why": "x"}),
     ("decided_when_decided", nothing, "held_payments", {"decided_at": NOW}),
+    ("decided_by_somebody_for_a_reason", nothing, "held_payments",
+     {"state": "rejected", "decided_at": NOW, "decided_by": "me"}),
+    ("decided_by_somebody_for_a_reason", nothing, "held_payments", {"decided_why": "x"}),
+    ("named_when_accepted", nothing, "held_payments", {"named_wei": 1}),
+    ("pauses_part_check", nothing, "pauses", {"part": "everything"}),
+    ("pauses_pkey", nothing, "pauses", {}),
+    ("paused_by_somebody_for_a_reason", without_pauses, "pauses", {"paused_at": NOW}),
+    ("paused_by_somebody_for_a_reason", without_pauses, "pauses", {"who": "me", "why": "x"}),
+    ("nothing_left_when_written_off", batch, "payments", {"state": "written_off"}),
+    ("block_when_mined", swap, "transfers",
+     {**COMPLETE["transfers"], "state": "failed", "block_hash": None}),
+    ("a_payment_is_kept", nothing, "discarded_letters", {"body": None}),
+    ("discarded_letters_body_sha256_check", nothing, "discarded_letters", {"body_sha256": "x"}),
+    ("discarded_letters_queue_message_id_key", lambda tx: insert(tx, "discarded_letters"),
+     "discarded_letters", {"body": "other"}),
     ("batches_payments_count_check", nothing, "batches", {"payments_count": 0}),
     ("batches_claimed_wei_check", nothing, "batches", {"claimed_wei": 0}),
     ("batches_eth_usd_check", nothing, "batches", {"eth_usd": 0}),

@@ -70,6 +70,11 @@ class Pace:
         """When a row has stood still for too long at this time."""
         return Standstill(now, self.stale_after_seconds, self.slow_poll_wait_seconds)
 
-    def stale_before(self, now: datetime) -> datetime:
-        """A row for which nothing has happened since then is sent its message again."""
-        return now - timedelta(seconds=self.stale_after_seconds)
+    @property
+    def stale_after(self) -> timedelta:
+        """After so long without progress a row is sent its message again."""
+        return timedelta(seconds=self.stale_after_seconds)
+
+    def given_up_before(self, now: datetime) -> datetime:
+        """What was begun before then and has not been paid for is given up."""
+        return now - timedelta(seconds=self.slow_poll_after_seconds)

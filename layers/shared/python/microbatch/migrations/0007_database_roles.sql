@@ -23,13 +23,15 @@ GRANT USAGE ON SCHEMA public TO microbatch_ledger, microbatch_vault;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO microbatch_ledger;
 GRANT INSERT, UPDATE ON
-    clients, payments, batches, swaps, payouts, address_changes, observation_requests
+    clients, payments, held_payments, batches, swaps, payouts, address_changes, observation_requests
     TO microbatch_ledger;
-GRANT UPDATE ON settings TO microbatch_ledger;
+GRANT UPDATE ON settings, pauses TO microbatch_ledger;
 -- What happened stays as it was written.
 GRANT INSERT ON
-    held_payments, operator_acts, threshold_checks, exchanges, token_receipts
+    operator_acts, threshold_checks, exchanges, token_receipts, discarded_letters
     TO microbatch_ledger;
+-- … but what was read wrongly of the chain, and what is too old to be of use.
+GRANT DELETE ON token_receipts TO microbatch_ledger;
 GRANT INSERT, DELETE ON observations TO microbatch_ledger;
 
 -- No nonce: without one a transfer cannot be in a state that is signed (nonce_when_signed).
@@ -39,7 +41,8 @@ GRANT INSERT (unique_id, context, kind, swap_id, cn_api_id, wallet, chain_id, cu
         preflight_balance_wei, preflight_token_units, preflight_latest_nonce,
         preflight_pending_nonce, preflight_finalized_nonce, preflight_base_fee_wei,
         preflight_tip_wei, preflight_gas, preflight_problem, tx_hash, block_number, block_hash,
-        gas_used, effective_gas_price_wei, reason, wait_reason, waits_since)
+        gas_used, effective_gas_price_wei, reason, wait_reason, waits_since, consumed_by_hash,
+        consumed_at_block)
     ON transfers TO microbatch_ledger;
 
 -- No bytes and no hash: it may order an attempt, never make one.
@@ -49,12 +52,14 @@ GRANT INSERT (unique_id, wallet, chain_id, nonce, attempt_no, kind, state, state
     ON transfer_attempts TO microbatch_ledger;
 
 -- Neither the first nonce nor the next.
-GRANT UPDATE (status, reason, frozen_at, pool_room, pool_full_at) ON wallets TO microbatch_ledger;
+GRANT UPDATE (status, reason, frozen_at, pool_room, pool_full_at, looked_at, latest_nonce,
+        pending_nonce, finalized_nonce)
+    ON wallets TO microbatch_ledger;
 
 -- --- vault: what a signature consists of, and no money of anybody's ------------------------------
 
 GRANT SELECT ON
-    transfers, transfer_attempts, transfer_nonces, wallets, payouts, clients, observations,
+    transfers, transfer_attempts, transfer_nonces, wallets, payouts, clients, observations, pauses,
     state_edges, schema_migrations
     TO microbatch_vault;
 GRANT INSERT, UPDATE (state, state_since, raw_transaction, tx_hash) ON transfer_attempts

@@ -3,8 +3,19 @@
 from datetime import datetime
 from typing import Any
 
+from microbatch.messages import Outgoing
 from microbatch.operations import store
+from microbatch.operations.requests import Request, Surroundings
+from microbatch.pauses import service as pauses
 from microbatch.platform.database import Transaction
+
+
+def show(
+    request: Request, tx: Transaction, now: datetime, surroundings: Surroundings
+) -> tuple[dict[str, Any], list[Outgoing]]:
+    """The act."""
+    del request
+    return status(tx, now, surroundings.depths()), []
 
 
 def status(tx: Transaction, now: datetime, depths: dict[str, dict[str, int]]) -> dict[str, Any]:
@@ -15,6 +26,7 @@ def status(tx: Transaction, now: datetime, depths: dict[str, dict[str, int]]) ->
         "payments": store.payments_by_state(tx),
         "held": store.held_by_reason(tx),
         "rows": store.rows_by_state(tx),
+        "paused": [part.shown for part in pauses.shown(tx) if part.paused_at is not None],
         "payouts_waiting": store.waiting_payouts(tx, now),
         "last_check": store.last_check(tx),
         "wallets": store.wallets(tx),

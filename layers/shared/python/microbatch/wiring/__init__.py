@@ -12,6 +12,7 @@ from microbatch.wiring.parts import (
     zone_logins,
 )
 from microbatch.wiring.policies import (
+    ages,
     conversion_policy,
     host_wallets,
     hostpay_policy,
@@ -35,6 +36,7 @@ from microbatch.wiring.steps import (
 
 __all__ = [
     "MIGRATIONS",
+    "ages",
     "ask",
     "changenow",
     "checked",

@@ -72,14 +72,14 @@ def _note_told(told: list[Announcement]) -> None:
     if not told:
         return
     from microbatch.conversion import service as conversion  # noqa: PLC0415 - ledger only
+    from microbatch.intake import service as intake  # noqa: PLC0415
     from microbatch.payout import service as payouts  # noqa: PLC0415
 
-    batches = [each for each in told if each.entity == "batches"]
-    others = [each for each in told if each.entity != "batches"]
-    if batches:
-        transact(conversion.note_told, batches)
-    if others:
-        transact(payouts.note_told, others)
+    owners = {"batches": conversion.note_told, "held_payments": intake.note_told}
+    for owner in (*owners.values(), payouts.note_told):
+        theirs = [each for each in told if owners.get(each.entity, payouts.note_told) is owner]
+        if theirs:
+            transact(owner, theirs)
 
 
 def transact(act: Callable[..., Any], *arguments: Any) -> Any:
