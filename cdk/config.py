@@ -123,12 +123,12 @@ class Environment:
     layer_target: str = "aws"  # which built layers, see cdk.layers
 
     has_vpc: bool = True  # isolated subnets, and Postgres on RDS in them
-    own_keys: bool = True  # a KMS key of ours for the wallet key's secret
+    own_keys: bool = True  # KMS keys of ours, for the wallet key's secret and for the database
     tracing: bool = True
     architecture: str = "arm64"
     python: str = "3.13"
     removal_policy: RemovalPolicy = RemovalPolicy.DESTROY
-    protected: bool = False  # against deletion: the stacks and the database
+    protected: bool = False  # the stacks, against deletion; the database is always
 
     log_retention: RetentionDays = RetentionDays.ONE_MONTH
     api_requests_per_second: int = 50
