@@ -10,7 +10,7 @@ from command.screen import Screen
 
 # A new module is one more line here. What only a checkout has (a local stack, a drill) is imported
 # inside `run`, or is a process of its own: the command line also runs without the sources.
-MODULES = ("command.status",)
+MODULES = ("command.status", "command.drill")
 
 
 class Session(Protocol):
