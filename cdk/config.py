@@ -67,12 +67,21 @@ class Settings:
     slow_poll_wait_seconds: int = 3600
     slow_poll_after_seconds: int = DAY_SECONDS
     stale_after_seconds: int = 300
+    # Past these a row counts as over age, with an alarm (microbatch.operations.lifetimes).
+    hop_max_age_seconds: int = 3600  # of what takes minutes when everybody is well
+    exchange_max_age_seconds: int = 2 * DAY_SECONDS  # held for verification up to that is normal
+    decision_max_age_seconds: int = DAY_SECONDS  # of what waits for a person
 
     confirmations: int = 12
     approval_max_age_seconds: int = 600
     preflight_max_age_seconds: int = 60
     observation_period_seconds: int = 600
     observation_max_age_seconds: int = 1800
+
+    # Periods of the schedules.
+    threshold_check_minutes: int = 15
+    payout_scheduler_minutes: int = 5
+    reconciler_minutes: int = 1
 
     batch_max_age_seconds: int = DAY_SECONDS
     batch_max_payments: int = 100_000
@@ -114,16 +123,13 @@ class Environment:
     layer_target: str = "aws"  # which built layers, see cdk.layers
 
     has_vpc: bool = True  # isolated subnets, and Postgres on RDS in them
-    own_keys: bool = True  # a KMS key of ours for the wallet key's secret
+    own_keys: bool = True  # KMS keys of ours, for the wallet key's secret and for the database
     tracing: bool = True
     architecture: str = "arm64"
     python: str = "3.13"
     removal_policy: RemovalPolicy = RemovalPolicy.DESTROY
-    protected: bool = False  # against deletion: the stacks and the database
+    protected: bool = False  # the stacks, against deletion; the database is always
 
-    threshold_check_minutes: int = 15
-    reconciler_minutes: int = 1
-    payout_scheduler_minutes: int = 5
     log_retention: RetentionDays = RetentionDays.ONE_MONTH
     api_requests_per_second: int = 50
     api_burst: int = 100
@@ -158,7 +164,7 @@ class Environment:
 
     def period_minutes(self, schedule: str) -> int:
         """The period of a stage's schedule. Raises AttributeError when there is none."""
-        return int(getattr(self, f"{schedule}_minutes"))
+        return int(getattr(self.parameters, f"{schedule}_minutes"))
 
     def with_context(self, get: Callable[[str], object]) -> "Environment":
         """This environment with the settings that the CDK context gives it."""

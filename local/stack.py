@@ -14,6 +14,7 @@ from typing import Self
 
 from cdk.compressed_time import CONTEXT_KEY as COMPRESSED_DAY
 from cdk.compressed_time import DAY_SECONDS
+from cdk.stages import DATABASE_LOGINS, DATABASE_OWNER
 from local import leftovers, toolchain
 from local.anvil import CHAIN_ID, Anvil
 from local.aws.deployment import Deployed, Deployment
@@ -209,8 +210,19 @@ class Stack:
     def _secret_values(self) -> dict[str, str]:
         return {
             **self._secrets,
-            "DATABASE": json.dumps(self._postgres.fields()),
+            **self._logins(),
             "ETHEREUM_RPC_URL": self._rpc_url,
+        }
+
+    def _logins(self) -> dict[str, str]:
+        """The owner is the server's superuser here; the migrator lets the zones in."""
+        owner = self._postgres.fields()
+        zones = {
+            name: owner | {"username": f"microbatch_{zone}", "password": secrets.token_urlsafe(24)}
+            for zone, name in DATABASE_LOGINS.items()
+        }
+        return {
+            name: json.dumps(fields) for name, fields in {DATABASE_OWNER: owner, **zones}.items()
         }
 
     def _wait_for_health(self, deployed: Deployed) -> None:

@@ -9,6 +9,7 @@ from microbatch.hostpay.model import HostWallet, Limits
 from microbatch.intake.model import Policy as IntakePolicy
 from microbatch.market.service import Source
 from microbatch.money import Wei
+from microbatch.operations.lifetimes import Ages
 from microbatch.pace import Pace
 from microbatch.payout.model import Policy as PayoutPolicy
 from microbatch.swap import service as swaps
@@ -90,6 +91,19 @@ class Rules:
             first_payout_max_usd=0,
             retry_seconds=3600,
             stale_after_seconds=300,
+        )
+
+    @cached_property
+    def ages(self) -> Ages:
+        return Ages(
+            stale_after=300,
+            slow_poll_after=86_400,
+            batch_max_age=86_400,
+            observation_period=600,
+            observation_max_age=1800,
+            hop_max_age=3600,
+            exchange_max_age=172_800,
+            decision_max_age=86_400,
         )
 
     intake_policy = IntakePolicy(Decimal(3), Wei(10 * ETH), 1800)

@@ -10,6 +10,7 @@ import pytest
 
 from microbatch.conversion.model import (
     EDGES,
+    MAX_ATTEMPTS,
     Claimed,
     Limits,
     Open,
@@ -18,6 +19,7 @@ from microbatch.conversion.model import (
     WaitReason,
     decide,
     is_past,
+    may_start_later,
     within_band,
 )
 from microbatch.money import Usd, Wei
@@ -47,6 +49,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("threshold", {"oldest_received_at": NOW - 2 * DAY}, {}),
     ("nothing_pending", {"payments_count": 0, "oldest_received_at": None}, {}),
     ("nothing_pending", {"net_wei": Wei(0)}, {}),
+    ("nothing_pending", {"oldest_received_at": None}, {}),
+    ("threshold", {"payments_count": 1}, {}),
     ("below_threshold", LITTLE, {}),
     ("below_threshold", {**LITTLE, "oldest_received_at": NOW - DAY + MICRO}, {}),
     ("max_age", {**LITTLE, "oldest_received_at": NOW - DAY}, {}),
@@ -83,6 +87,21 @@ def test_a_batch_is_opened_or_waits_for_a_reason(
 
 def test_every_reason_has_been_seen() -> None:
     assert {expected for expected, _, _ in CASES} == {*WaitReason, "threshold", "max_age"}
+
+
+@pytest.mark.parametrize("reason", list(WaitReason))
+def test_only_what_is_too_small_may_have_more_behind_it(reason: WaitReason) -> None:
+    too_small = reason in (WaitReason.BELOW_THRESHOLD, WaitReason.BELOW_MINIMUM)
+
+    assert may_start_later(Wait(reason)) is too_small
+
+
+def test_what_is_opened_starts_with_its_oldest() -> None:
+    assert may_start_later(Open("threshold", Decimal(2000))) is False
+
+
+def test_a_payment_is_parked_at_the_fifth_conversion_that_comes_to_nothing() -> None:
+    assert MAX_ATTEMPTS == 5
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from microbatch.intake.model import Client, Credit, Hold, HoldReason, Notice, Policy, judge
+from microbatch.intake.model import (
+    Client,
+    Credit,
+    Hold,
+    HoldReason,
+    Notice,
+    Policy,
+    judge,
+)
 from microbatch.money import Wei
 
 ETH = 10**18
@@ -30,9 +38,12 @@ NOTICE = Notice(
 
 
 def judged(
-    client: Client | None = CLIENT, eth_usd: Decimal | None = Decimal(2000), **changed: Any
+    client: Client | None = CLIENT,
+    eth_usd: Decimal | None = Decimal(2000),
+    last_eth_usd: Decimal | None = None,
+    **changed: Any,
 ) -> Credit | Hold:
-    return judge(replace(NOTICE, **changed), client, eth_usd, POLICY)
+    return judge(replace(NOTICE, **changed), client, eth_usd, POLICY, last_eth_usd)
 
 
 def test_a_payment_is_credited_net_of_its_fee() -> None:
@@ -81,6 +92,7 @@ HELD: list[tuple[HoldReason, Client | None, dict[str, str]]] = [
     ),
     (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"received_amount": "0.0750000005"}),
     (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"invoice_usd": "-1"}),
+    (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"invoice_usd": "-0.5"}),
     (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"invoice_usd": "NaN"}),
     (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"invoice_usd": "1e12"}),
     (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"invoice_usd": "thirty"}),
@@ -98,9 +110,37 @@ def test_what_is_odd_is_held_and_says_why(
     assert hold.detail
 
 
-def test_every_reason_but_conflict_has_been_seen() -> None:
-    # a conflict is between two notifications: the service sees it, no single one shows it
-    assert {reason for reason, _, _ in HELD} == set(HoldReason) - {HoldReason.CONFLICT}
+def test_the_reasons_are_those_that_the_schema_knows() -> None:
+    assert set(HoldReason) == {
+        "unknown_client",
+        "client_paused",
+        "wrong_asset",
+        "redeposit",
+        "conflict",
+        "implausible_amount",
+        "amount_unknown",
+        "malformed",
+        "ingress_paused",
+    }
+
+
+def test_what_is_odd_says_what_was_seen() -> None:
+    said = {
+        "received_amount is not a decimal number": judged(received_amount="a lot"),
+        "received ? on bsc": judged(received_currency="", received_network="bsc"),
+        "received doge on ?": judged(received_currency="doge", received_network=""),
+        "invoice_usd is not a decimal number": judged(invoice_usd="thirty"),
+    }
+
+    for words, hold in said.items():
+        assert isinstance(hold, Hold)
+        assert hold.detail.startswith(words)
+
+
+def test_every_reason_that_one_notification_shows_has_been_seen() -> None:
+    # a conflict is between two of them, and a pause is not in any: the service sees those
+    others = {HoldReason.CONFLICT, HoldReason.INGRESS_PAUSED}
+    assert {reason for reason, _, _ in HELD} == set(HoldReason) - others
 
 
 @pytest.mark.parametrize("amount", ["0.000000000000000001", "10"])
@@ -130,11 +170,30 @@ def test_more_than_was_invoiced_is_credited_up_to_five_times(
 
 
 @pytest.mark.parametrize(
+    ("eth_usd", "last_eth_usd", "held"),
+    [
+        (None, Decimal(2000), True),  # an old price is good enough to see a wrong unit by
+        (None, Decimal(1), False),
+        (Decimal(1), Decimal(2000), True),
+        (Decimal(2000), Decimal(1), False),
+        (Decimal(2000), None, True),
+    ],
+)
+def test_far_more_than_was_invoiced_is_seen_by_the_last_price_however_old(
+    eth_usd: Decimal | None, last_eth_usd: Decimal | None, held: bool
+) -> None:
+    verdict = judged(eth_usd=eth_usd, last_eth_usd=last_eth_usd, received_amount="1")
+
+    assert isinstance(verdict, Hold) is held
+
+
+@pytest.mark.parametrize(
     ("eth_usd", "invoice_usd", "net_usd", "net_usd_from"),
     [
         (Decimal("2000"), "30", Decimal("19.4"), "observation"),
         (Decimal("2000"), "", Decimal("19.4"), "observation"),
         (None, "30", Decimal("29.1"), "invoice"),
+        (None, "0.00001", Decimal("0.00001"), "invoice"),  # to a millionth: 0.0000097
         (None, "999999999999.99", Decimal("969999999999.9903"), "invoice"),
         (None, "", None, "nothing"),
     ],
@@ -167,3 +226,43 @@ def test_fields_that_run_together_are_another_payment() -> None:
     other = replace(NOTICE, payment_id="1", client_id="23")
 
     assert one.fingerprint != other.fingerprint
+
+
+def test_a_fingerprint_never_changes() -> None:
+    # written down: another one for the same particulars would make a conflict of every re-send
+    assert NOTICE.fingerprint.hex() == (
+        "f093ce7fdd5ccb4d6683971d7a308b0b411763a8c0641c1d52901340ac4ca634"
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("0.01", "0.0100", True),
+        ("0.01", "1e-2", True),
+        ("10", "1E+1", True),
+        ("0.01", "0.010000000000000001", False),
+        ("a lot", "a lot", True),
+        ("a lot", "much", False),
+        ("", "0", False),
+    ],
+)
+def test_an_amount_is_the_same_however_it_is_written(one: str, other: str, same: bool) -> None:
+    first = replace(NOTICE, received_amount=one).fingerprint
+    second = replace(NOTICE, received_amount=other).fingerprint
+
+    assert (first == second) is same
+
+
+@pytest.mark.parametrize(
+    ("invoice_usd", "noted"),
+    [("", None), ("0", "0"), ("30", "30.000000"), ("0.0000005", "0.000000"),
+     ("0.0000015", "0.000002"), ("999999999999.99", "999999999999.990000")],
+)  # fmt: skip
+def test_an_invoice_is_noted_to_a_millionth_of_a_dollar(
+    invoice_usd: str, noted: str | None
+) -> None:
+    credit = judged(received_amount="0.0000000001", invoice_usd=invoice_usd)
+
+    assert isinstance(credit, Credit)
+    assert credit.invoice_usd == (None if noted is None else Decimal(noted))

@@ -37,17 +37,29 @@ def test_after_a_day_it_is_asked_hourly(
     assert PACE.delay_seconds(SINCE, after(waited_seconds)) == delay_seconds
 
 
-@pytest.mark.parametrize(("waited_seconds", "pause_seconds"), [(100, 45), (2 * DAY, 3585)])
-def test_a_question_passes_a_little_before_the_wait_is_over(
-    waited_seconds: int, pause_seconds: int
+@pytest.mark.parametrize(
+    ("wait_seconds", "waited_seconds", "pause_seconds"),
+    [(60, 100, 45), (60, 2 * DAY, 3585), (600, 100, 585), (20, 100, 15), (4, 100, 3)],
+)
+def test_a_question_passes_a_quarter_of_the_wait_earlier_but_no_more_than_fifteen_seconds(
+    wait_seconds: int, waited_seconds: int, pause_seconds: int
 ) -> None:
     now = after(waited_seconds)
+    pace = replace(PACE, poll_wait_seconds=wait_seconds)
 
-    assert PACE.not_since(SINCE, now) == now - timedelta(seconds=pause_seconds)
+    assert pace.not_since(SINCE, now) == now - timedelta(seconds=pause_seconds)
 
 
-def test_a_row_is_stale_after_its_limit() -> None:
-    assert PACE.stale_before(SINCE) == SINCE - timedelta(seconds=300)
+def test_sqs_delays_by_fifteen_minutes_at_most() -> None:
+    def delay_seconds(wait_seconds: int) -> int:
+        return replace(PACE, poll_wait_seconds=wait_seconds).delay_seconds(SINCE, SINCE)
+
+    assert [delay_seconds(each) for each in (899, 900, 901)] == [899, 900, 0]
+
+
+def test_a_row_is_stale_after_its_limit_and_given_up_after_a_day() -> None:
+    assert PACE.stale_after == timedelta(seconds=300)
+    assert PACE.given_up_before(SINCE) == SINCE - timedelta(days=1)
 
 
 @pytest.mark.parametrize("wait_seconds", [1, 2, 59, 60, 61, 899, 900, 901, 3600])

@@ -11,7 +11,9 @@ import pytest
 from microbatch.market.model import Pair
 from microbatch.payout.model import (
     EDGES,
+    MAX_ATTEMPTS,
     Client,
+    Payout,
     Policy,
     Seen,
     amount_refusal,
@@ -137,6 +139,17 @@ def test_an_amount_must_pass_the_providers_minimum_by_the_margin(
     assert amount_refusal("threshold", "exchange", units, value, unknown, POLICY) is None
 
 
+@pytest.mark.parametrize("value", [None, Decimal(1)])
+@pytest.mark.parametrize("seen", [SEEN, replace(SEEN, eth_usd=None)])
+def test_gas_is_not_too_dear_where_its_price_or_the_value_is_not_known(
+    value: Decimal | None, seen: Seen
+) -> None:
+    refusal = amount_refusal("instant", "direct", ETH, value, seen, POLICY)
+
+    known = value is not None and seen.eth_usd is not None
+    assert refusal == ("gas_too_dear: 0.92 USD for 1.00 USD" if known else None)
+
+
 def test_nothing_is_paid_on_what_is_not_known() -> None:
     assert unknowns("exchange", SEEN) is None
     assert unknowns("exchange", replace(SEEN, has_range=False)) == "minimum_not_known_yet"
@@ -167,6 +180,7 @@ def test_a_payout_is_capped_by_what_is_least(
 def test_a_usdt_is_a_dollar_and_eth_has_its_price() -> None:
     assert worth_usd("threshold", 12_345_678, None) == Decimal("12.345678")
     assert worth_usd("instant", ETH // 2, Decimal(2000)) == 1000
+    assert worth_usd("instant", 1, Decimal(2000)) == 0, "rounded down to a millionth"
     assert worth_usd("instant", ETH // 2, None) is None
 
 
@@ -187,6 +201,44 @@ def test_a_usdt_is_a_dollar_and_eth_has_its_price() -> None:
 )
 def test_too_small_alone_is_told_from_every_other_end(reason: str, small: bool) -> None:
     assert goes_to_accumulation(reason) is small
+
+
+PAYOUT = Payout(
+    **{
+        **dict.fromkeys(Payout.__slots__),
+        "context": "threshold",
+        "amount_units": 18_500_000,
+        "from_currency": "usdt",
+        "to_address": CLIENT.wallet_address,
+        "retry_seconds": 3600,
+    }
+)
+
+
+def test_a_payout_is_of_ethereum_and_goes_to_the_client() -> None:
+    instant = replace(PAYOUT, from_currency="eth", amount_units=ETH // 20)
+
+    assert (PAYOUT.amount, instant.amount) == (Decimal("18.5"), Decimal("0.05"))
+    assert (PAYOUT.from_amount_units, PAYOUT.from_network) == (18_500_000, "eth")
+    assert PAYOUT.payin_address == CLIENT.wallet_address
+
+
+def test_a_payout_that_was_not_made_is_tried_again_after_its_pause() -> None:
+    assert PAYOUT.retry_at(NOW) == NOW + timedelta(hours=1)
+    assert MAX_ATTEMPTS == 5, "then a person looks"
+
+
+def test_a_row_has_whole_numbers() -> None:
+    row = {name: getattr(PAYOUT, name) for name in Payout.__slots__}
+    read = Payout.from_row({**row, "amount_units": Decimal(7)})
+
+    assert read == replace(PAYOUT, amount_units=7)
+    assert type(read.amount_units) is int
+
+
+def test_an_identity_is_the_same_for_ever() -> None:
+    # written down: another identity for the same payout would be another payment
+    assert unique_id_of("instant", "6f1c") == "N7ZX5BMZ6YKGEVPB"
 
 
 def test_every_payout_has_an_identity_of_its_own() -> None:

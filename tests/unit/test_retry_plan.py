@@ -42,6 +42,16 @@ def test_the_plan(error: Exception, age_seconds: int, receives: int, action: Act
     assert plan_retry(error, age_seconds, receives, POLICY) is action
 
 
+@pytest.mark.parametrize("values", [(1, 1, 1), (900, 86_400, 999)])
+def test_the_least_and_the_most_that_sqs_can_keep(values: tuple[int, int, int]) -> None:
+    wait, deadline, renew = values
+    policy = RetryPolicy(wait_seconds=wait, deadline_seconds=deadline, renew_at_receives=renew)
+
+    assert plan_retry(RetryLater("x"), deadline - 1, renew - 1, policy) is Action.WAIT
+    assert plan_retry(RetryLater("x"), deadline - 1, renew, policy) is Action.RENEW
+    assert plan_retry(RetryLater("x"), deadline, renew, policy) is Action.DEAD_LETTER
+
+
 @pytest.mark.parametrize(
     "values",
     [(0, 100, 3), (901, 100, 3), (1, 0, 3), (1, 100, 0), (1, 100, 1000)],

@@ -9,9 +9,17 @@ from typing import Any
 
 import pytest
 
-from microbatch.market.model import ETH_TO_USDT
+from microbatch.market.model import ETH_TO_USDT, Pair
 from microbatch.money import Usd
-from microbatch.swap.model import Swap, Terms, accepts, disagrees, swap_id_of
+from microbatch.swap.model import (
+    ONGOING,
+    Swap,
+    Terms,
+    accepts,
+    disagrees,
+    quote_refusal,
+    swap_id_of,
+)
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 WALLET = "0x2c7536E3605D9C16a7a3D7b1898e529396a65c23"
@@ -87,6 +95,119 @@ def test_only_the_exchange_that_was_asked_for_is_accepted(
     assert accepts(SWAP, Offer(**changed), BAND) == refusal
 
 
+PAYOUT = replace(
+    SWAP,
+    context="instant",
+    quoted_to_amount=Decimal("0.6"),
+    value_usd=Decimal(100),
+    to_currency="xmr",
+    to_network="xmr",
+    payout_address="4x",
+)
+TO_XMR = {"to_currency": "xmr", "to_network": "xmr", "payout_address": "4X"}
+
+
+@pytest.mark.parametrize(
+    ("refusal", "swap", "to_amount"),
+    [
+        (None, PAYOUT, "0.45"),
+        (None, PAYOUT, "0.75"),
+        ("quote_out_of_band", PAYOUT, "0.449999"),
+        ("quote_out_of_band", PAYOUT, "0.750001"),
+        ("quote_missing", replace(PAYOUT, quoted_to_amount=None), "0.6"),
+    ],
+)
+def test_what_a_client_is_offered_is_compared_with_what_was_quoted(
+    refusal: str | None, swap: Swap, to_amount: str
+) -> None:
+    assert accepts(swap, Offer(**TO_XMR, to_amount=to_amount), BAND) == refusal
+
+
+@pytest.mark.parametrize(
+    ("currency", "quoted", "to_amount", "refusal"),
+    [
+        ("usdt", None, "75", None),  # a dollar is a dollar, without any quote
+        ("usdt", None, "74.9", "quote_out_of_band"),
+        ("usdc", None, "125", None),
+        ("usdc", None, "125.1", "quote_out_of_band"),
+        ("usdt", Decimal(80), "60", None),  # the quote is nearer to what it will bring
+        ("usdt", Decimal(80), "101", "quote_out_of_band"),
+    ],
+)
+def test_dollars_are_worth_their_value_where_nothing_was_quoted(
+    currency: str, quoted: Decimal | None, to_amount: str, refusal: str | None
+) -> None:
+    swap = replace(PAYOUT, to_currency=currency, quoted_to_amount=quoted)
+    offer = Offer(to_currency=currency, to_network="xmr", payout_address="4x", to_amount=to_amount)
+
+    assert accepts(swap, offer, BAND) == refusal
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What the provider would give, as QuoteObserved tells it."""
+
+    amount: str = "0.05"
+    minimum: str = "0.01"
+    maximum: str = ""
+    estimated_amount: str = "0.6"
+
+
+TO_USDT = {"to_currency": "usdt", "to_network": "trx"}
+TO_ETH = {"to_currency": "eth", "to_network": "eth"}
+QUOTES: list[tuple[str | None, dict[str, str], dict[str, str]]] = [
+    (None, {}, {}),
+    (None, {}, {"amount": "0.0500"}),
+    ("quote_for_another_amount", {}, {"amount": "0.050000000000000001"}),
+    (None, {}, {"minimum": "0.05"}),
+    ("below_minimum: 0.050000000000000001 eth", {}, {"minimum": "0.050000000000000001"}),
+    (None, {}, {"maximum": "0.05"}),
+    ("above_maximum: 0.049999999999999999 eth", {}, {"maximum": "0.049999999999999999"}),
+    (None, {}, {"estimated_amount": "1000"}),  # nobody here knows what an XMR is worth
+    (None, TO_USDT, {"estimated_amount": "75"}),
+    (None, TO_USDT, {"estimated_amount": "125"}),
+    ("quote_out_of_band: 74.99 for 100 usdt", TO_USDT, {"estimated_amount": "74.99"}),
+    ("quote_out_of_band: 125.01 for 100 usdt", TO_USDT, {"estimated_amount": "125.01"}),
+    (None, TO_USDT, {"estimated_amount": ""}),
+    (None, TO_ETH, {"estimated_amount": "0.0375"}),
+    ("quote_out_of_band: 0.0374 for 0.05 eth", TO_ETH, {"estimated_amount": "0.0374"}),
+    ("quote_out_of_band: 0.0626 for 0.05 eth", TO_ETH, {"estimated_amount": "0.0626"}),
+    (None, {**TO_ETH, "to_network": "arbitrum"}, {"estimated_amount": "9"}),
+]
+
+
+@pytest.mark.parametrize(("refusal", "wants", "quote"), QUOTES)
+def test_a_payout_is_exchanged_on_a_quote_that_can_be(
+    refusal: str | None, wants: dict[str, str], quote: dict[str, str]
+) -> None:
+    swap = replace(PAYOUT, **wants)
+
+    assert quote_refusal(swap, Quote(**quote), Decimal(2000), BAND) == refusal
+
+
+def test_without_a_price_eth_is_worth_what_it_is_said_to_be() -> None:
+    swap = replace(PAYOUT, **TO_ETH)
+
+    assert quote_refusal(swap, Quote(estimated_amount="9"), None, BAND) is None
+    assert quote_refusal(swap, Quote(estimated_amount="9"), Decimal(2000), BAND) is not None
+
+
+def test_what_an_exchange_may_say_while_it_is_under_way() -> None:
+    # every other word, but for its ends, rings: nobody here knows what it means for the money
+    assert set(ONGOING) == {"new", "waiting", "confirming", "exchanging", "sending"}
+
+
+@pytest.mark.parametrize(
+    ("context", "pays_a_client"), [("batch", False), ("instant", True), ("threshold", True)]
+)
+def test_all_but_a_batch_pays_a_client(context: str, pays_a_client: bool) -> None:
+    swap = replace(PAYOUT, context=context)
+
+    assert swap.is_payout is pays_a_client
+    assert swap.pair == Pair("eth", "eth", "xmr", "xmr")
+    assert replace(swap, from_network="bsc", to_network="x").pair == Pair("eth", "bsc", "xmr", "x")
+
+
 def test_an_identity_is_sixteen_characters_that_a_token_can_carry() -> None:
     # written down: another identity for the same work would be another payment
     assert swap_id_of("batch", "6f1c", 1) == "WEHJKXLQNQ5OF76P"
@@ -112,6 +233,8 @@ def test_the_same_terms_have_the_same_identity() -> None:
     }
     one = Terms(generation=1, from_amount_units=1, **terms)
 
+    assert one.swap_id == "WEHJKXLQNQ5OF76P"
+    assert one.payout_extra_id == "", "no memo unless there is one"
     assert one.swap_id == Terms(generation=1, from_amount_units=2, **terms).swap_id
     assert one.swap_id != Terms(generation=2, from_amount_units=1, **terms).swap_id
 
@@ -144,9 +267,11 @@ def test_what_arrived_is_nothing_before_it_arrives() -> None:
 def test_a_row_has_whole_numbers() -> None:
     row = {name: getattr(SWAP, name) for name in Swap.__slots__}
     read = Swap.from_row({**row, "from_amount_units": Decimal(7), "received_units": None})
+    after = Swap.from_row({**row, "from_amount_units": Decimal(7), "received_units": Decimal(8)})
 
     assert read == replace(SWAP, from_amount_units=7)
-    assert type(read.from_amount_units) is int
+    assert after == replace(SWAP, from_amount_units=7, received_units=8)
+    assert {type(each) for each in (read.from_amount_units, after.received_units)} == {int}
 
 
 @pytest.mark.parametrize(

@@ -60,11 +60,6 @@ def wei_below(eth: Decimal) -> Wei:
     return Wei(int(eth.scaleb(ETH_DECIMALS, context=EXACT)))
 
 
-def microusdt_from_usdt(text: str, field: str = "amount") -> MicroUsdt:
-    """USDT as decimal text in micro-USDT; raises InvalidInput."""
-    return MicroUsdt(units_from_text(text, USDT_DECIMALS, field))
-
-
 def split_fee(received: Wei, fee_percent: Decimal) -> tuple[Wei, Wei]:
     """(fee, net) of a received amount. The fee is rounded down, in the client's favour."""
     if not 0 <= fee_percent <= 100:

@@ -10,21 +10,12 @@ from microbatch.errors import IllegalTransition
 from microbatch.hostpay import service as hostpay
 from microbatch.messages import Announcement, Outgoing
 from microbatch.money import MicroUsdt, Wei
+from microbatch.pace import Pace
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import logger
 from microbatch.swap import service as swaps
 
 STALE_ROWS_MAX = 200
-
-
-def due(tx: Transaction, now: datetime, policy: "swaps.Policy") -> list[Outgoing]:
-    """Results not distributed yet, and events not told yet, of all batches: again."""
-    outgoing: list[Outgoing] = []
-    for batch_id in store.undistributed(tx, policy.pace.stale_before(now)):
-        outgoing += swaps.result_of(tx, "batch", batch_id, now, policy)
-    for batch in store.unannounced(tx, policy.pace.stale_before(now), STALE_ROWS_MAX):
-        outgoing += events_due(batch, now)
-    return outgoing
 
 
 def note_told(tx: Transaction, now: datetime, told: Sequence[Announcement]) -> None:
@@ -127,6 +118,18 @@ def park(tx: Transaction, batch_id: str, reason: str, now: datetime) -> list[Out
     return _events(tx, batch_id, now)
 
 
+def awaits_its_result(tx: Transaction, batch_id: str) -> bool:
+    """Whether what has arrived for the batch is still to be distributed."""
+    batch = store.lock_batch(tx, batch_id)
+    return batch is not None and batch["state"] == "finished"
+
+
+def asked_again(tx: Transaction, batch_id: str, now: datetime) -> None:
+    """A person has the batch's exchange asked again."""
+    if not store.unpark(tx, batch_id, now):
+        raise IllegalTransition(f"batch {batch_id} is not parked")
+
+
 def _advance(tx: Transaction, batch_id: str, state_from: str, state_to: str, now: datetime) -> None:
     if store.move(tx, batch_id, state_from=state_from, state_to=state_to, now=now):
         return
@@ -134,3 +137,30 @@ def _advance(tx: Transaction, batch_id: str, state_from: str, state_to: str, now
     if batch is None or not is_past(batch["state"], state_to):
         state = batch["state"] if batch else "missing"
         raise IllegalTransition(f"batch {batch_id} is {state}, it cannot become {state_to}")
+
+
+# --- for the reconciler ---------------------------------------------------------------------------
+
+
+def undistributed(tx: Transaction, now: datetime, pace: Pace) -> list[str]:
+    """The batches whose result was not distributed; the one looked at longest ago first."""
+    return store.undistributed(tx, pace.standstill(now), STALE_ROWS_MAX)
+
+
+def hand_on(
+    tx: Transaction, now: datetime, batch_id: str, policy: "swaps.Policy"
+) -> list[Outgoing]:
+    """The message that has a batch's USDT distributed, again."""
+    store.note_asked(tx, batch_id, now)
+    return swaps.result_of(tx, "batch", batch_id, now, policy)
+
+
+def untold(tx: Transaction, now: datetime, pace: Pace) -> list[str]:
+    """The batches of which something was not told; the one looked at longest ago first."""
+    return store.unannounced(tx, pace.standstill(now), STALE_ROWS_MAX)
+
+
+def tell(tx: Transaction, now: datetime, batch_id: str) -> list[Outgoing]:
+    """The events of a batch that are not noted as told, again."""
+    store.note_asked(tx, batch_id, now)
+    return _events(tx, batch_id, now)

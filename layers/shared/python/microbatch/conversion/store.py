@@ -6,6 +6,7 @@ from uuid import UUID
 
 from microbatch.conversion.model import Claimed, Limits, Open
 from microbatch.money import MicroUsdt, Usd, Wei
+from microbatch.pace import Standstill
 from microbatch.platform.database import Transaction
 
 COLUMNS = """batch_id::text AS batch_id, state, state_since, created_at, opened_for,
@@ -176,16 +177,26 @@ def note_told(tx: Transaction, batch_id: str, state: str) -> None:
     )
 
 
-def unannounced(tx: Transaction, before: datetime, limit: int) -> list[dict[str, Any]]:
-    """Batches of which something has not been noted as told since before then."""
-    return tx.all(
-        f"SELECT {COLUMNS} FROM batches WHERE state_since <= %(before)s"  # noqa: S608
-        " AND (announced_state IS NULL"
-        "  OR (state IN ('distributed', 'released', 'parked') AND announced_state <> state))"
-        " ORDER BY state_since LIMIT %(limit)s",
-        before=before,
-        limit=limit,
+def note_asked(tx: Transaction, batch_id: str, now: datetime) -> None:
+    """The reconciler is looking at this batch: the others come before it next time."""
+    tx.execute(
+        "UPDATE batches SET asked_at = %(now)s WHERE batch_id = %(batch_id)s",
+        batch_id=batch_id,
+        now=now,
     )
+
+
+def unannounced(tx: Transaction, standstill: Standstill, limit: int) -> list[str]:
+    """Batches of which something has not been noted as told for too long."""
+    rows = tx.all(
+        "SELECT batch_id::text AS batch_id FROM batches WHERE (announced_state IS NULL"  # noqa: S608
+        "  OR (state IN ('distributed', 'released', 'parked') AND announced_state <> state))"
+        f" AND {Standstill.SQL}"
+        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s",
+        limit=limit,
+        **standstill.parameters,
+    )
+    return [row["batch_id"] for row in rows]
 
 
 def move(
@@ -217,11 +228,29 @@ def move(
     )
 
 
-def undistributed(tx: Transaction, before: datetime) -> list[str]:
-    """Batches whose USDT arrived before then and has not been distributed."""
+def unpark(tx: Transaction, batch_id: str, now: datetime) -> bool:
+    """A parked batch goes on where it was; False when it is not parked.
+
+    What has been told of it is that it was opened: parked again, that is told again.
+    """
+    return bool(
+        tx.execute(
+            "UPDATE batches SET state = 'paid', state_since = %(now)s,"
+            " announced_state = CASE WHEN announced_state IS NOT NULL THEN 'claimed' END"
+            " WHERE batch_id = %(batch_id)s AND state = 'parked'",
+            batch_id=batch_id,
+            now=now,
+        )
+    )
+
+
+def undistributed(tx: Transaction, standstill: Standstill, limit: int) -> list[str]:
+    """Batches whose USDT arrived long ago and has not been distributed."""
     rows = tx.all(
-        "SELECT batch_id::text AS batch_id FROM batches"
-        " WHERE state = 'finished' AND state_since <= %(before)s ORDER BY state_since",
-        before=before,
+        "SELECT batch_id::text AS batch_id FROM batches WHERE state = 'finished'"  # noqa: S608
+        f" AND {Standstill.SQL}"
+        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s",
+        limit=limit,
+        **standstill.parameters,
     )
     return [row["batch_id"] for row in rows]

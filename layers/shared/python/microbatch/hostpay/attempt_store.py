@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from microbatch.hostpay.model import Attempt, Call, Fees, Ordered, Transfer
+from microbatch.pace import Standstill
 from microbatch.platform.database import Transaction
 
 PLAIN_GAS = 21_000  # of a transfer to ourselves: preflight refuses a wallet that has code
@@ -247,4 +248,30 @@ def move_attempt(tx: Transaction, tx_hash: str, state_to: str, now: datetime) ->
         tx_hash=tx_hash,
         state_to=state_to,
         now=now,
+    )
+
+
+def orders_standing_still(tx: Transaction, standstill: Standstill, limit: int) -> list[str]:
+    """Transfers with bytes that were ordered long ago and can still be signed."""
+    rows = tx.all(
+        "SELECT unique_id FROM transfer_attempts WHERE state = 'ordered'"  # noqa: S608
+        f" AND {Standstill.SQL}"
+        " AND EXISTS (SELECT FROM transfers WHERE transfers.state IN ('signed', 'broadcast')"
+        "   AND transfers.unique_id = transfer_attempts.unique_id)"
+        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s",
+        limit=limit,
+        **standstill.parameters,
+    )
+    return [row["unique_id"] for row in rows]
+
+
+def note_order_asked(tx: Transaction, unique_id: str, now: datetime) -> bool:
+    """The signer is told of an order now; False when there is none (any more)."""
+    return bool(
+        tx.execute(
+            "UPDATE transfer_attempts SET asked_at = %(now)s"
+            " WHERE unique_id = %(unique_id)s AND state = 'ordered'",
+            unique_id=unique_id,
+            now=now,
+        )
     )

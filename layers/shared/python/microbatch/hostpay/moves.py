@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from microbatch.errors import IllegalTransition, PermanentFailure
-from microbatch.hostpay import store, wallet_store
+from microbatch.hostpay import attempt_store, store, wallet_store
 from microbatch.hostpay.model import Transfer
 from microbatch.messages import Outgoing
 from microbatch.platform.database import Transaction
@@ -36,6 +36,7 @@ def move(
 def park(tx: Transaction, transfer: Transfer, reason: str, now: datetime) -> list[Outgoing]:
     """A person has to look at this transfer."""
     move(tx, transfer, "parked", now, reason)
+    attempt_store.drop_order(tx, transfer.unique_id, now)  # nothing signs it any more
     from microbatch.payout import service as payouts  # noqa: PLC0415 - whose own imports need us
 
     if transfer.context != "batch":
@@ -45,8 +46,8 @@ def park(tx: Transaction, transfer: Transfer, reason: str, now: datetime) -> lis
     return []
 
 
-def freeze(tx: Transaction, transfer: Transfer, reason: str) -> None:
+def freeze(tx: Transaction, transfer: Transfer, reason: str, now: datetime) -> None:
     """Nothing more is signed from the transfer's wallet until a person has looked."""
-    wallet_store.freeze_wallet(tx, transfer.wallet, transfer.chain_id, reason)
+    wallet_store.freeze_wallet(tx, transfer.wallet, transfer.chain_id, reason, now)
     count("wallet_frozen")
     logger.error("wallet_frozen", wallet=transfer.wallet, reason=reason)

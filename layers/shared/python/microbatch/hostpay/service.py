@@ -1,14 +1,18 @@
 """A host payment from its order to its settlement, but for signing and recording."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from microbatch.codec import agrees
 from microbatch.errors import PermanentFailure
+from microbatch.hostpay import cancelling as cancelling  # noqa: PLC0414 - for operations
+from microbatch.hostpay import redriving as redriving  # noqa: PLC0414 - for operations
+from microbatch.hostpay import standstill as standstill  # noqa: PLC0414 - for the reconciler
 from microbatch.hostpay import store, wallet_store
-from microbatch.hostpay.cancelling import cancel as cancel  # noqa: PLC0414 - for operations
-from microbatch.hostpay.due import asks_again, looks_again, messages_due
+from microbatch.hostpay import thawing as thawing  # noqa: PLC0414 - for operations
+from microbatch.hostpay import unparking as unparking  # noqa: PLC0414 - for operations
+from microbatch.hostpay.due import asks_again, messages_due
 from microbatch.hostpay.model import DECIMALS, ENDED, NOT_YET, Limits, Transfer
 from microbatch.hostpay.moves import locked, move, park
 from microbatch.messages import (
@@ -26,8 +30,6 @@ from microbatch.platform.database import Transaction
 from microbatch.platform.observability import logger
 from microbatch.swap import service as swaps
 from microbatch.swap.model import Swap
-
-STALE_ROWS_MAX = 200
 
 # An order that comes again sends what these states call for; from `signed` on the chain's own
 # questions and the reconciler keep a transfer moving.
@@ -181,13 +183,9 @@ def approve(
     if answer.status in ENDED:
         move(tx, transfer, "rejected", now, ENDED[answer.status])
         return messages_due(tx, locked(tx, transfer.unique_id), now)
-    waited = now - transfer.state_since > timedelta(seconds=policy.pace.slow_poll_after_seconds)
-    if answer.status == "not_found" and waited:
-        move(tx, transfer, "rejected", now, "exchange_not_found")
-        return messages_due(tx, locked(tx, transfer.unique_id), now)
     if answer.status == "finished":
         return park(tx, transfer, "exchange_paid_by_somebody_else", now)
-    if answer.status not in NOT_YET or waited:
+    if answer.status not in NOT_YET:
         logger.error("exchange_not_waiting", unique_id=transfer.unique_id, status=answer.status)
     store.note_wait(tx, transfer.unique_id, f"exchange_not_waiting: {answer.status}", now)
     return asks_again(tx, transfer, now, policy.pace)
@@ -281,18 +279,3 @@ def settle(tx: Transaction, swap_id: str, now: datetime) -> None:
     transfer = store.lock_of_swap(tx, swap_id)
     if transfer is not None and transfer.state == "confirmed":
         move(tx, transfer, "settled", now)
-
-
-# --- for the reconciler ---------------------------------------------------------------------------
-
-
-def due(tx: Transaction, now: datetime, policy: Policy) -> list[Outgoing]:
-    """The messages of all transfers that have stood still for too long."""
-    outgoing: list[Outgoing] = []
-    waiting = ("requested", "approved", "signed", "broadcast", "mined", "confirmed")
-    for transfer in store.standing_still(tx, waiting, policy.pace.standstill(now), STALE_ROWS_MAX):
-        if transfer.state == "approved":
-            outgoing += looks_again(tx, transfer, now, policy.pace, at_once=True)
-        else:
-            outgoing += asks_again(tx, transfer, now, policy.pace)
-    return outgoing

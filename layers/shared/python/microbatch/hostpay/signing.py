@@ -1,7 +1,7 @@
 """Bind a transfer to one nonce and commit its bytes before any of them leaves."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from microbatch.errors import ConfigurationError
@@ -21,11 +21,10 @@ from microbatch.hostpay.moves import freeze, locked, move, park
 from microbatch.hostpay.service import Policy
 from microbatch.market import service as market
 from microbatch.messages import Outgoing, PaymentExecutionRequest
+from microbatch.pauses import service as pauses
 from microbatch.payout import service as payouts
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import count, logger
-
-MOST_PATIENCE = timedelta(days=1)
 
 
 class SignedTransaction(Protocol):
@@ -85,7 +84,8 @@ def sign(
     """Sign an approved transfer from its row, once. The message is only a hint which.
 
     A transfer that is signed already has its committed bytes sent again; every other state signs
-    nothing.
+    nothing. What is out may be bumped and cancelled during a pause: no more money moves by that,
+    and what lies unmined can be mined at any time.
     """
     transfer = locked(tx, message.unique_id)
     if transfer.state in ("signed", "broadcast") and attempt_store.ordered(tx, transfer.unique_id):
@@ -97,6 +97,9 @@ def sign(
     objection = payouts.objection(tx, transfer.unique_id, now)
     if objection is not None:
         return _give_up(tx, transfer, objection, now)
+    paused = pauses.signing_waits(tx, transfer.context)
+    if paused is not None:
+        return _wait(tx, transfer, paused, now, policy)
     ruling = readiness(transfer, policy.limits, now)
     if ruling.verdict is not Verdict.SIGN:
         return _follow(tx, transfer, ruling, now, policy)
@@ -216,14 +219,19 @@ def _follow(
         return looks_again(tx, transfer, now, policy.pace, at_once=first_look)
     if ruling.verdict is Verdict.PARK:
         return park(tx, transfer, ruling.reason, now)
-    if transfer.kind == "direct" and now - transfer.state_since > MOST_PATIENCE:
-        return _give_up(tx, transfer, "waited_too_long", now)  # another wallet may have money
     if ruling.verdict is Verdict.FREEZE:
-        freeze(tx, transfer, ruling.reason)
-    store.note_wait(tx, transfer.unique_id, ruling.reason, now)
+        freeze(tx, transfer, ruling.reason, now)
     if ruling.reason != WINDOW_FULL:  # that one ends by itself, with the next block
         count("signing_waits")
-    logger.warning("signing_waits", unique_id=transfer.unique_id, reason=ruling.reason)
+    return _wait(tx, transfer, ruling.reason, now, policy)
+
+
+def _wait(
+    tx: Transaction, transfer: Transfer, reason: str, now: datetime, policy: Policy
+) -> list[Outgoing]:
+    """Say why it is not signed, and look again a while later."""
+    store.note_wait(tx, transfer.unique_id, reason, now)
+    logger.warning("signing_waits", unique_id=transfer.unique_id, reason=reason)
     return looks_again(tx, transfer, now, policy.pace, at_once=False)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from microbatch.hostpay.model import Transfer
 from microbatch.messages import PreflightObserved, ReceiptObserved
@@ -9,11 +10,11 @@ from microbatch.pace import Standstill
 from microbatch.platform.database import Transaction
 
 COLUMNS = """unique_id, context, kind, swap_id, cn_api_id, wallet, chain_id, currency, network,
-    token, to_address, amount_units, state, state_since, asked_at, approved_at, nonce,
+    token, to_address, amount_units, state, state_since, created_at, asked_at, approved_at, nonce,
     preflight_at, preflight_chain_id, preflight_balance_wei, preflight_token_units,
     preflight_latest_nonce, preflight_pending_nonce, preflight_finalized_nonce,
     preflight_base_fee_wei, preflight_tip_wei, preflight_gas, preflight_problem, tx_hash,
-    block_number, block_hash, gas_used, reason"""
+    block_number, block_hash, gas_used, reason, wait_reason, consumed_by_hash"""
 
 
 def insert(
@@ -167,6 +168,36 @@ def end_wait(tx: Transaction, unique_id: str) -> None:
     )
 
 
+def wake(tx: Transaction, reason: str) -> int:
+    """Let the reconciler look at what waits for this, as if nobody had; how many they are."""
+    return tx.execute(
+        "UPDATE transfers SET asked_at = NULL WHERE state = 'approved'"
+        " AND wait_reason = %(reason)s",
+        reason=reason,
+    )
+
+
+def note_consumed(tx: Transaction, unique_id: str, tx_hash: str, block_number: int) -> None:
+    """Note the transaction that has consumed the transfer's nonce in its place."""
+    tx.execute(
+        "UPDATE transfers SET consumed_by_hash = %(tx_hash)s, consumed_at_block = %(block_number)s"
+        " WHERE unique_id = %(unique_id)s",
+        unique_id=unique_id,
+        tx_hash=tx_hash,
+        block_number=block_number,
+    )
+
+
+def out(tx: Transaction, contexts: Sequence[str]) -> list[dict[str, Any]]:
+    """What is signed and not mined, by state and currency."""
+    return tx.all(
+        "SELECT state, currency, count(*) AS transfers_count, sum(amount_units)::text AS"
+        " amount_units FROM transfers WHERE state IN ('signed', 'broadcast')"
+        " AND context = ANY(%(contexts)s) GROUP BY 1, 2 ORDER BY 1, 2",
+        contexts=list(contexts),
+    )
+
+
 def set_preflight(tx: Transaction, seen: PreflightObserved, at: datetime) -> bool:
     """Note what the node said before signing; False when the transfer is not approved (now)."""
     return bool(
@@ -228,20 +259,27 @@ def win_ask(tx: Transaction, unique_id: str, now: datetime, not_since: datetime)
 
 
 def standing_still(
-    tx: Transaction, states: Sequence[str], standstill: Standstill, limit: int
-) -> list[Transfer]:
+    tx: Transaction,
+    states: Sequence[str],
+    standstill: Standstill,
+    given_up_before: datetime,
+    limit: int,
+) -> list[str]:
     """Transfers in these states for which nothing has been sent or changed for too long.
 
-    A confirmed one waits for its exchange; only its swap not knowing of it is a standstill.
+    A confirmed one waits for its exchange; only its swap not knowing of it is a standstill. One
+    that is not signed may move to and fro and is too old all the same.
     """
     rows = tx.all(
-        f"SELECT {COLUMNS} FROM transfers WHERE state = ANY(%(states)s)"  # noqa: S608
-        f" AND {Standstill.SQL}"
+        "SELECT unique_id FROM transfers WHERE state = ANY(%(states)s)"  # noqa: S608
+        f" AND ({Standstill.SQL}"
+        "   OR (state IN ('requested', 'approved') AND created_at < %(given_up_before)s))"
         " AND (state <> 'confirmed' OR kind = 'direct' OR EXISTS (SELECT FROM swaps"
         "   WHERE swaps.state = 'created' AND swaps.swap_id = transfers.swap_id))"
-        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s FOR UPDATE SKIP LOCKED",
+        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s",
         states=list(states),
+        given_up_before=given_up_before,
         limit=limit,
         **standstill.parameters,
     )
-    return [Transfer.from_row(row) for row in rows]
+    return [row["unique_id"] for row in rows]

@@ -31,6 +31,7 @@ from microbatch.platform.observability import logger
 REFERENCE_AMOUNT = {"eth": "1", "usdt": "2000"}
 KEPT_DAYS = 30
 NO_MAXIMUM = "none"
+KEPT_FRESH = (ETH_USD, ETH_TO_USDT.minimum)  # each is asked for together with others
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,29 +135,22 @@ def _range_request(pair: Pair, seconds: int) -> Outgoing:
     return Outgoing("swap-quote", request)
 
 
-def due(tx: Transaction, now: datetime, source: Source) -> list[Outgoing]:
-    """Requests for observations that are older than their period; each is asked for once."""
-    seconds = int(now.timestamp())
-    requests = (
-        (
-            ETH_USD,
-            Outgoing(
-                "chain-requests",
-                ChainObservationRequested(
-                    timestamp=seconds,
-                    wallet=source.wallet,
-                    token=source.token,
-                    price_feed=source.price_feed,
-                ),
-            ),
-        ),
-        (
-            ETH_TO_USDT.minimum,
-            _range_request(ETH_TO_USDT, seconds),
-        ),
-    )
+def overdue(tx: Transaction, now: datetime, source: Source) -> list[str]:
+    """The names of observations that nobody has asked for within their period."""
     not_since = now - timedelta(seconds=source.period_seconds)
-    due_now = [request for name, request in requests if store.win_request(tx, name, now, not_since)]
-    if due_now:
-        store.delete_before(tx, now - timedelta(days=KEPT_DAYS))
-    return due_now
+    return store.not_asked_for(tx, KEPT_FRESH, not_since)
+
+
+def ask(tx: Transaction, now: datetime, name: str, source: Source) -> list[Outgoing]:
+    """The request for an observation, unless somebody has asked within the period."""
+    not_since = now - timedelta(seconds=source.period_seconds)
+    if not store.win_request(tx, name, now, not_since):
+        return []
+    store.delete_before(tx, now - timedelta(days=KEPT_DAYS))
+    seconds = int(now.timestamp())
+    if name != ETH_USD:
+        return [_range_request(ETH_TO_USDT, seconds)]
+    request = ChainObservationRequested(
+        timestamp=seconds, wallet=source.wallet, token=source.token, price_feed=source.price_feed
+    )
+    return [Outgoing("chain-requests", request)]

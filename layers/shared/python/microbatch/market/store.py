@@ -47,6 +47,18 @@ def win_request(tx: Transaction, name: str, now: datetime, not_since: datetime) 
     )
 
 
+def not_asked_for(tx: Transaction, names: Sequence[str], not_since: datetime) -> list[str]:
+    """Those of these names that nobody has asked for since then."""
+    rows = tx.all(
+        "SELECT name FROM unnest(%(names)s::text[]) AS name"
+        " LEFT JOIN observation_requests USING (name)"
+        " WHERE asked_at IS NULL OR asked_at <= %(not_since)s ORDER BY asked_at NULLS FIRST, name",
+        names=list(names),
+        not_since=not_since,
+    )
+    return [row["name"] for row in rows]
+
+
 def delete_before(tx: Transaction, before: datetime) -> int:
     """Forget observations that nothing can use any more; how many they were."""
     return tx.execute("DELETE FROM observations WHERE observed_at < %(before)s", before=before)

@@ -21,6 +21,15 @@ def read(tx: Transaction, client_id: str) -> Client:
     return Client(**row)
 
 
+def find(tx: Transaction, client_id: str) -> Client | None:
+    """The client as it is now, not locked."""
+    row = tx.one(
+        f"SELECT {COLUMNS} FROM clients WHERE client_id = %(client_id)s",  # noqa: S608
+        client_id=client_id,
+    )
+    return Client(**row) if row else None
+
+
 def lock(tx: Transaction, client_id: str) -> Client | None:
     """The client, for the one scheduler that looks at it now; None for every other."""
     row = tx.one(
@@ -146,30 +155,52 @@ def judge_address(
     )
 
 
-def unverified(
-    tx: Transaction, now: datetime, not_since: datetime, limit: int
-) -> list[dict[str, Any]]:
-    """Clients whose address nobody was asked about since then; they are being asked now."""
-    return tx.all(
-        "UPDATE clients SET asked_at = %(now)s WHERE client_id IN (SELECT client_id FROM clients"
+def unverified(tx: Transaction, not_since: datetime, limit: int) -> list[str]:
+    """Clients whose address nobody was asked about since then."""
+    rows = tx.all(
+        "SELECT client_id FROM clients"
         " WHERE address_state = 'unverified' AND (asked_at IS NULL OR asked_at <= %(not_since)s)"
-        " ORDER BY asked_at NULLS FIRST, client_id LIMIT %(limit)s"
-        " FOR NO KEY UPDATE SKIP LOCKED)"
-        " RETURNING client_id, payout_network, wallet_address",
-        now=now,
+        " ORDER BY asked_at NULLS FIRST, client_id LIMIT %(limit)s",
         not_since=not_since,
         limit=limit,
     )
+    return [row["client_id"] for row in rows]
 
 
-def unannounced_changes(tx: Transaction, before: datetime, limit: int) -> list[dict[str, Any]]:
-    """Changes of address that nobody was told of."""
-    return tx.all(
-        "SELECT change_id, client_id, changed_at, matures_at, after FROM address_changes"
-        " WHERE announced_at IS NULL AND changed_at <= %(before)s"
-        " ORDER BY changed_at LIMIT %(limit)s",
-        before=before,
+def win_question(
+    tx: Transaction, client_id: str, now: datetime, not_since: datetime
+) -> dict[str, Any] | None:
+    """Where a client's money goes, if we are the one to ask about it: nobody has since then."""
+    return tx.one(
+        "UPDATE clients SET asked_at = %(now)s WHERE client_id = %(client_id)s"
+        " AND address_state = 'unverified' AND (asked_at IS NULL OR asked_at <= %(not_since)s)"
+        " RETURNING client_id, payout_network, wallet_address",
+        client_id=client_id,
+        now=now,
+        not_since=not_since,
+    )
+
+
+def unannounced_changes(tx: Transaction, not_since: datetime, limit: int) -> list[str]:
+    """Changes of address that nobody was told of, and that nobody has looked at since then."""
+    rows = tx.all(
+        "SELECT change_id::text AS change_id FROM address_changes WHERE announced_at IS NULL"
+        " AND greatest(changed_at, asked_at) <= %(not_since)s"
+        " ORDER BY greatest(changed_at, asked_at) LIMIT %(limit)s",
+        not_since=not_since,
         limit=limit,
+    )
+    return [row["change_id"] for row in rows]
+
+
+def look_at_change(tx: Transaction, change_id: int, now: datetime) -> dict[str, Any] | None:
+    """A change of address that nobody was told of; the others come before it next time."""
+    return tx.one(
+        "UPDATE address_changes SET asked_at = %(now)s"
+        " WHERE change_id = %(change_id)s AND announced_at IS NULL"
+        " RETURNING change_id, client_id, changed_at, matures_at, after",
+        change_id=change_id,
+        now=now,
     )
 
 

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from microbatch.errors import IllegalTransition
+from microbatch.errors import IllegalTransition, InvalidInput
 from microbatch.messages import AddressChecked, Announcement, Outgoing
 from microbatch.money import coins
 from microbatch.pace import Pace
 from microbatch.payout import client_store, opening, store, waiting_store
+from microbatch.payout import redriving as redriving  # noqa: PLC0414 - for operations
 from microbatch.payout.due import ask_about as ask_about  # noqa: PLC0414 - for operations
 from microbatch.payout.due import order
 from microbatch.payout.model import (
@@ -18,7 +19,7 @@ from microbatch.payout.model import (
     Policy,
     goes_to_accumulation,
 )
-from microbatch.payout.moves import give_back, locked, move, reroute
+from microbatch.payout.moves import give_back, locked, move, reroute, unpark
 from microbatch.payout.telling import address_changed as address_changed  # noqa: PLC0414
 from microbatch.payout.telling import events_due
 from microbatch.platform.database import Transaction
@@ -112,6 +113,20 @@ def transfer_parked(tx: Transaction, unique_id: str, reason: str, now: datetime)
         park(tx, payout.payout_id, reason, now)
 
 
+def transfer_retried(tx: Transaction, unique_id: str, now: datetime) -> None:
+    """A person has the payout's transfer tried again."""
+    payout = store.lock_of(tx, unique_id)
+    if payout is not None and payout.state == "parked":
+        unpark(tx, payout, "claimed", now)
+
+
+def asked_again(tx: Transaction, payout_id: str, now: datetime) -> None:
+    """A person has the payout's exchange asked again."""
+    payout = locked(tx, payout_id)
+    if payout.state == "parked":
+        unpark(tx, payout, "paid", now)
+
+
 def objection(tx: Transaction, unique_id: str, now: datetime) -> str | None:
     """Why a payout that is not signed yet had better not be paid any more; or None."""
     payout = store.lock_of(tx, unique_id)
@@ -151,6 +166,16 @@ def payment_ended(tx: Transaction, unique_id: str, reason: str, now: datetime) -
     if payout.state not in ("claimed", "parked"):
         return events_due(payout, now)
     return release(tx, payout.payout_id, reason, now, counts=True)
+
+
+def give_up(tx: Transaction, unique_id: str, reason: str, now: datetime) -> list[Outgoing]:
+    """A person gives up a direct payout of which nothing can pay any more."""
+    payout = _direct(tx, unique_id)
+    if payout.state not in ("claimed", "parked"):
+        raise InvalidInput(
+            f"payout {payout.payout_id} is {payout.state}: nothing of it is left to be released"
+        )
+    return release(tx, payout.payout_id, reason, now, counts=False)
 
 
 def _direct(tx: Transaction, unique_id: str) -> Payout:
@@ -195,21 +220,48 @@ def take_address(message: AddressChecked, tx: Transaction, now: datetime) -> lis
 # --- for the reconciler ---------------------------------------------------------------------------
 
 
-def due(tx: Transaction, now: datetime, pace: Pace) -> list[Outgoing]:
-    """Orders, questions and events that were lost: again."""
-    outgoing: list[Outgoing] = []
-    before = pace.stale_before(now)
-    standstill = pace.standstill(now)
-    for payout_id in waiting_store.direct_standing_still(tx, standstill, STALE_ROWS_MAX):
-        store.note_asked(tx, payout_id, now)
-        outgoing.append(order(locked(tx, payout_id), now))
-    for client in client_store.unverified(tx, now, before, STALE_ROWS_MAX):
-        outgoing.append(ask_about(client, now))
-    for payout_id in waiting_store.unannounced(tx, before, STALE_ROWS_MAX):
-        outgoing += events_due(locked(tx, payout_id), now)
-    for change in client_store.unannounced_changes(tx, before, STALE_ROWS_MAX):
-        outgoing.append(address_changed(change, now))
-    return outgoing
+def orders_standing_still(tx: Transaction, now: datetime, pace: Pace) -> list[str]:
+    """Direct payouts whose order was lost, or the end of whose transfer was."""
+    return waiting_store.direct_standing_still(tx, pace.standstill(now), STALE_ROWS_MAX)
+
+
+def order_again(tx: Transaction, now: datetime, payout_id: str) -> list[Outgoing]:
+    """The order of a direct payout, again: it is answered with where its transfer stands."""
+    store.note_asked(tx, payout_id, now)
+    return [order(locked(tx, payout_id), now)]
+
+
+def unverified(tx: Transaction, now: datetime, pace: Pace) -> list[str]:
+    """Clients whose address nobody was asked about lately."""
+    return client_store.unverified(tx, now - pace.stale_after, STALE_ROWS_MAX)
+
+
+def ask_again(tx: Transaction, now: datetime, client_id: str, pace: Pace) -> list[Outgoing]:
+    """The question whether a client's address is one, again."""
+    client = client_store.win_question(tx, client_id, now, now - pace.stale_after)
+    return [ask_about(client, now)] if client else []
+
+
+def untold(tx: Transaction, now: datetime, pace: Pace) -> list[str]:
+    """Payouts that are over and were not told of; the one looked at longest ago first."""
+    return waiting_store.unannounced(tx, pace.standstill(now), STALE_ROWS_MAX)
+
+
+def tell(tx: Transaction, now: datetime, payout_id: str) -> list[Outgoing]:
+    """The event of a payout, again."""
+    store.note_asked(tx, payout_id, now)
+    return events_due(locked(tx, payout_id), now)
+
+
+def untold_changes(tx: Transaction, now: datetime, pace: Pace) -> list[str]:
+    """Changes of address that nobody was told of; the one looked at longest ago first."""
+    return client_store.unannounced_changes(tx, now - pace.stale_after, STALE_ROWS_MAX)
+
+
+def tell_change(tx: Transaction, now: datetime, change_id: str) -> list[Outgoing]:
+    """The event of a change of address, again."""
+    change = client_store.look_at_change(tx, int(change_id), now)
+    return [address_changed(change, now)] if change else []
 
 
 def note_told(tx: Transaction, now: datetime, told: Sequence[Announcement]) -> None:

@@ -32,28 +32,35 @@ def waiting_payments(tx: Transaction, now: datetime, limit: int) -> list[str]:
 
 
 def direct_standing_still(tx: Transaction, standstill: Standstill, limit: int) -> list[str]:
-    """Direct payouts whose order is old, and whose transfer is not reserved, or over unpaid."""
+    """Direct payouts whose order is old, and whose transfer is not reserved, or over unpaid.
+
+    A parked one waits for a person; but when its transfer is over, nobody has to decide any more.
+    """
     rows = tx.all(
-        "SELECT payout_id::text AS payout_id FROM payouts WHERE state = 'claimed'"  # noqa: S608
-        f" AND kind = 'direct' AND {Standstill.SQL}"
-        " AND NOT EXISTS (SELECT FROM transfers WHERE transfers.unique_id = payouts.unique_id"
-        "   AND transfers.state NOT IN ('rejected', 'failed'))"
-        " LIMIT %(limit)s FOR UPDATE SKIP LOCKED",
+        "SELECT payout_id::text AS payout_id FROM payouts"  # noqa: S608
+        " LEFT JOIN (SELECT unique_id, state AS transfer_state FROM transfers) AS its"
+        "   USING (unique_id)"
+        f" WHERE kind = 'direct' AND {Standstill.SQL}"
+        " AND CASE WHEN state = 'claimed'"
+        "     THEN transfer_state IS NULL OR transfer_state IN ('rejected', 'failed')"
+        "   ELSE state = 'parked' AND transfer_state IN ('rejected', 'failed') END"
+        " AND state IN ('claimed', 'parked')"
+        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s",
         limit=limit,
         **standstill.parameters,
     )
     return [row["payout_id"] for row in rows]
 
 
-def unannounced(tx: Transaction, before: datetime, limit: int) -> list[str]:
+def unannounced(tx: Transaction, standstill: Standstill, limit: int) -> list[str]:
     """Ended payouts that nobody was told of."""
     rows = tx.all(
-        "SELECT payout_id::text AS payout_id FROM payouts"
+        "SELECT payout_id::text AS payout_id FROM payouts"  # noqa: S608
         " WHERE state IN ('completed', 'released', 'rerouted', 'parked')"
-        " AND announced_state IS DISTINCT FROM state AND state_since <= %(before)s"
-        " ORDER BY state_since LIMIT %(limit)s",
-        before=before,
+        f" AND announced_state IS DISTINCT FROM state AND {Standstill.SQL}"
+        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s",
         limit=limit,
+        **standstill.parameters,
     )
     return [row["payout_id"] for row in rows]
 

@@ -17,7 +17,7 @@ EDGES: dict[str, frozenset[str]] = {
     "quoted": frozenset({"created", "failed", "parked"}),
     "created": frozenset({"paid", "failed", "expired", "parked"}),
     "paid": frozenset({"finished", "failed", "refunded", "parked"}),
-    "parked": frozenset({"finished", "failed", "refunded"}),
+    "parked": frozenset({"paid", "finished", "failed", "refunded"}),
     "finished": frozenset(),
     "failed": frozenset(),
     "refunded": frozenset(),
@@ -28,7 +28,6 @@ DECIMALS = {("eth", "eth"): ETH_DECIMALS, ("usdt", "eth"): USDT_DECIMALS}
 
 # What the provider may say of an exchange; anything else is unknown: asked again, with an alarm.
 ONGOING = frozenset({"new", "waiting", "confirming", "exchanging", "sending"})
-UNPAID_END = frozenset({"failed", "refunded", "expired"})
 
 
 def swap_id_of(context: str, owner_id: str, generation: int) -> str:
@@ -90,6 +89,7 @@ class Swap:
     refund_hash: str | None
     provider_refund_amount: Decimal | None
     received_units: int | None
+    vouched_amount: Decimal | None = None  # what a person says has arrived, or came back; in coins
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> "Swap":

@@ -21,6 +21,10 @@ NOT_THE_PAYMENTS_FAULT = (
     "max_amount_exceeded",
     "minimum_raised",
     "quote_",
+    "exchange_expired",
+    "exchange_does_not_answer",
+    "waited_too_long",
+    "released_by_operator",
 )
 
 

@@ -1,7 +1,7 @@
 """What other rooms ask of a swap: request it, pay it, hand its result over, keep it moving."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from microbatch.market import service as market
@@ -9,10 +9,13 @@ from microbatch.messages import Outgoing
 from microbatch.pace import Pace
 from microbatch.platform.database import Transaction
 from microbatch.swap import moves, store
+from microbatch.swap import redriving as redriving  # noqa: PLC0414 - for operations
+from microbatch.swap import unparking as unparking  # noqa: PLC0414 - for operations
 from microbatch.swap.due import asks_again, messages_due
 from microbatch.swap.model import Swap, Terms, swap_id_of
 
 STALE_ROWS_MAX = 200
+WAITING = ("requested", "quoted", "created", "paid")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,23 +89,23 @@ def paid(tx: Transaction, swap_id: str, now: datetime) -> list[Outgoing]:
 # --- for the reconciler ---------------------------------------------------------------------------
 
 
-def due(tx: Transaction, now: datetime, policy: Policy) -> list[Outgoing]:
-    """The messages of all swaps that have stood still for too long."""
-    outgoing: list[Outgoing] = []
-    for swap in store.standing_still(
-        tx, ("requested", "quoted", "created", "paid"), policy.pace.standstill(now), STALE_ROWS_MAX
-    ):
-        if swap.is_payout and _is_given_up(swap, now, policy):
-            outgoing += moves.end(tx, swap, "failed", "exchange_does_not_answer", now)
-        else:
-            outgoing += asks_again(tx, swap, now, policy)
-    return outgoing
+def standing_still(tx: Transaction, now: datetime, policy: Policy) -> list[str]:
+    """The swaps that have stood still for too long; the one looked at longest ago first."""
+    return store.standing_still(tx, WAITING, policy.pace.standstill(now), STALE_ROWS_MAX)
 
 
-def _is_given_up(swap: Swap, now: datetime, policy: Policy) -> bool:
-    """A client's money does not wait for ever on a pair that is not exchanged any more."""
-    waited = now - swap.state_since > timedelta(seconds=policy.pace.slow_poll_after_seconds)
-    return waited and swap.state in ("requested", "quoted")
+def go_on(tx: Transaction, now: datetime, swap_id: str, policy: Policy) -> list[Outgoing]:
+    """The message of a swap that stands still, again; without an exchange for a day it ends.
+
+    Nothing is signed for it then. What nobody exchanges now may be exchanged later, with others.
+    """
+    swap = store.lock(tx, swap_id)
+    if swap is None or swap.state not in WAITING:
+        return []
+    given_up = swap.state_since < policy.pace.given_up_before(now)
+    if given_up and swap.state in ("requested", "quoted"):
+        return moves.end(tx, swap, "failed", "exchange_does_not_answer", now)
+    return asks_again(tx, swap, now, policy)
 
 
 def result_of(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from microbatch.hostpay.service import Policy as HostpayPolicy
     from microbatch.intake.model import Policy as IntakePolicy
     from microbatch.market.service import Source
+    from microbatch.operations.lifetimes import Ages
     from microbatch.operations.reconciler import Policies
     from microbatch.operations.requests import Surroundings
     from microbatch.pace import Pace
@@ -156,7 +157,31 @@ def reconciler_policies() -> "Policies":
     """The rules of every room that the reconciler looks after."""
     from microbatch.operations.reconciler import Policies  # noqa: PLC0415
 
-    return Policies(swap=swap_policy(), hostpay=hostpay_policy(), source=observation_source())
+    return Policies(
+        swap=swap_policy(),
+        hostpay=hostpay_policy(),
+        source=observation_source(),
+        intake=intake_policy(),
+        payout=payout_policy(),
+        ages=ages(),
+    )
+
+
+@cache
+def ages() -> "Ages":
+    """How long rows may stand in a state."""
+    from microbatch.operations.lifetimes import Ages  # noqa: PLC0415
+
+    return Ages(
+        stale_after=whole_number("STALE_AFTER_SECONDS"),
+        slow_poll_after=whole_number("SLOW_POLL_AFTER_SECONDS"),
+        batch_max_age=whole_number("BATCH_MAX_AGE_SECONDS"),
+        observation_period=whole_number("OBSERVATION_PERIOD_SECONDS"),
+        observation_max_age=whole_number("OBSERVATION_MAX_AGE_SECONDS"),
+        hop_max_age=whole_number("HOP_MAX_AGE_SECONDS"),
+        exchange_max_age=whole_number("EXCHANGE_MAX_AGE_SECONDS"),
+        decision_max_age=whole_number("DECISION_MAX_AGE_SECONDS"),
+    )
 
 
 @cache
@@ -172,6 +197,11 @@ def operator_surroundings() -> "Surroundings":
         fee_per_gas_ceiling_wei=whole_number("MAX_FEE_PER_GAS_CEILING_WEI"),
         address_hold_seconds=whole_number("ADDRESS_HOLD_SECONDS"),
         depths=depths,
+        policies=reconciler_policies(),
+        schedule_seconds={
+            schedule: 60 * whole_number(f"{schedule.upper()}_MINUTES")
+            for schedule in ("threshold_check", "payout_scheduler", "reconciler")
+        },
     )
 
 

@@ -1,0 +1,182 @@
+"""Runs of the tests on mutants, a few at a time, each only as long as nothing has failed."""
+
+import gc
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from enum import Enum
+from importlib import import_module
+from pathlib import Path
+
+from local.postgres import Postgres
+from tests.money_mutation import child
+from tests.money_mutation.modules import Module
+from tests.money_mutation.mutant import Mutant, spliced
+
+PLUGINS = ("tests.money_mutation.plugin",)
+DATABASE_PLUGINS = (*PLUGINS, "tests.money_mutation.database_plugin")
+PASSED, FAILED, BROKEN = 0, 1, 2  # of pytest: all passed, one failed, one could not be imported
+BASELINE_SECONDS_MAX = 300
+SECONDS_MAX = 10  # of computing, beyond five times what the tests take on the unchanged module
+LOOK_SECONDS = 0.005
+
+
+class Fate(Enum):
+    """What became of a mutant."""
+
+    KILLED = "killed"
+    TIMED_OUT = "timed out"
+    SURVIVED = "survived"
+    NOT_COVERED = "no test calls it"
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What the tests call, and how long they take, when nothing is changed."""
+
+    calls: dict[str, list[tuple[str, int]]]
+    seconds: dict[str, float]
+
+    def tests_of(self, mutant: Mutant) -> list[str]:
+        """The tests that call the function of a mutant, quickest first.
+
+        Outside of any function these are all tests, those that call something in the file first.
+        """
+        called = {
+            name: [line for path, line in calls if path == mutant.path]
+            for name, calls in self.calls.items()
+        }
+        if not mutant.function_lines:
+            return sorted(called, key=lambda name: (not called[name], self.seconds[name]))
+        wanted = [
+            name
+            for name, lines in called.items()
+            if any(line in mutant.function_lines for line in lines)
+        ]
+        return sorted(wanted, key=lambda name: self.seconds[name])
+
+
+class TestsFailed(Exception):
+    """The tests fail, or cannot be run, without any mutant; with what they said."""
+
+
+class Runs:
+    """Forks children that run tests; keeps their output in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def baseline(self, module: Module) -> Baseline:
+        """Run the tests of a module unchanged. Raises TestsFailed."""
+        said = self.folder / "baseline.json"
+
+        def run() -> int:
+            recorder = child.Recorder()
+            code = child.pytest_on(module.files, _plugins(module), recorder)
+            child.write(said, recorder)
+            return code
+
+        self.have(run)
+        found = json.loads(said.read_text(encoding="utf-8"))
+        _import_beforehand(found["modules"])
+        calls = {
+            name: [(path, line) for path, line in all_] for name, all_ in found["calls"].items()
+        }
+        return Baseline(calls, found["seconds"])
+
+    def have(self, run: Callable[[], int]) -> None:
+        """Call in a child. Raises TestsFailed unless it succeeds."""
+        pid = child.fork(run, BASELINE_SECONDS_MAX, self.folder)
+        if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != PASSED:
+            raise TestsFailed((self.folder / str(pid)).read_text(errors="replace"))
+
+    def fates(
+        self, module: Module, mutants: Sequence[Mutant], baseline: Baseline, workers: int
+    ) -> Iterator[tuple[Mutant, Fate]]:
+        """What becomes of each mutant, in the order in which they end."""
+        waiting, running = list(mutants)[::-1], dict[int, Mutant]()
+        while waiting or running:
+            while waiting and len(running) < workers:
+                mutant = waiting.pop()
+                names = baseline.tests_of(mutant)
+                if names:
+                    running[self._start(module, mutant, names, baseline)] = mutant
+                else:
+                    yield mutant, Fate.NOT_COVERED
+            for pid, status in _ended(running):
+                yield running.pop(pid), self._fate(pid, status)
+
+    def _start(
+        self, module: Module, mutant: Mutant, names: Sequence[str], baseline: Baseline
+    ) -> int:
+        path = child.PACKAGE / mutant.path
+        changed = child.Changed(path, spliced(path.read_bytes(), mutant.splice))
+        files = {name.partition("::")[0] for name in names}
+
+        def run() -> int:
+            sys.meta_path.insert(0, child.ChangedFinder(changed))
+            chosen = child.Chosen(names, no_others=bool(mutant.function_lines))
+            return child.pytest_on(files, _plugins(module), chosen)
+
+        usual_seconds = sum(baseline.seconds[name] for name in names)
+        return child.fork(run, SECONDS_MAX + int(5 * usual_seconds), self.folder)
+
+    def _fate(self, pid: int, status: int) -> Fate:
+        if os.WIFSIGNALED(status):
+            return Fate.TIMED_OUT
+        code = os.waitstatus_to_exitcode(status)
+        if code == PASSED:
+            return Fate.SURVIVED
+        if code in (FAILED, BROKEN):
+            return Fate.KILLED
+        raise TestsFailed((self.folder / str(pid)).read_text(errors="replace"))
+
+
+def _plugins(module: Module) -> Sequence[str]:
+    return DATABASE_PLUGINS if module.needs_database else PLUGINS
+
+
+def _ended(running: dict[int, Mutant]) -> list[tuple[int, int]]:
+    """(pid, status) of at least one child that has ended."""
+    while True:
+        found = [os.waitpid(pid, os.WNOHANG) for pid in running]
+        ended = [(pid, status) for pid, status in found if pid]
+        if ended:
+            return ended
+        time.sleep(LOOK_SECONDS)
+
+
+def _import_beforehand(names: Sequence[str]) -> None:
+    """So that children find them there, instead of importing them a thousand times."""
+    for name in names:
+        with suppress(Exception):
+            import_module(name)
+    gc.collect()
+    gc.freeze()  # a child's collector need not go through all that
+
+
+@contextmanager
+def standing() -> Iterator[Runs]:
+    """Runs whose tests find a migrated database; everything is gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="microbatch-mutation-"))
+    server = Postgres(folder / "postgres", fsync=False, dbname="migrated")
+    try:
+        server.start()
+        os.environ[child.SERVER] = json.dumps(server.fields())
+        runs = Runs(folder)
+        runs.have(_migrate)
+        yield runs
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _migrate() -> int:
+    import_module("tests.money_mutation.migration").migrate_server()
+    return PASSED

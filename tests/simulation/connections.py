@@ -1,0 +1,187 @@
+"""Connections to the real Postgres that can be lost, at every statement and around every commit."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg2
+from psycopg2 import extensions, extras
+
+from tests.simulation.chance import Chance
+from tests.simulation.clock import Clock
+from tests.simulation.seams import Killed, Seams, current
+
+CHANGES = re.compile(r"\b(INSERT|UPDATE|DELETE)\b")
+ROW_LOCK = re.compile(r"FOR (NO KEY )?UPDATE|DO UPDATE")
+LOST = "server closed the connection unexpectedly"
+# How likely, in a rough run, for one statement, one commit.
+STATEMENT_LOST, COMMIT_LOST, CONNECT_LOST = 0.0004, 0.004, 0.01
+
+_real_connect = psycopg2.connect
+_changes: dict[str, bool] = {}
+
+
+def changes(sql: str) -> bool:
+    """Whether a statement may change a row."""
+    found = _changes.get(sql)
+    if found is None:
+        found = _changes[sql] = bool(CHANGES.search(ROW_LOCK.sub("", sql)))
+    return found
+
+
+@dataclass
+class Lines:
+    """What the connections of one seed's run go through."""
+
+    seams: Seams
+    chance: Chance
+    clock: Clock
+    severity: float
+    execute: Callable[[int, Callable[[], None]], None] = lambda _pid, act: act()
+    commits: int = 0  # of transactions that may have changed something
+
+    def strikes(self, kind: str, likely: float) -> bool:
+        """Whether the database is lost at this point."""
+        doing = current()
+        if doing is None or doing.within:
+            return False
+        return self.chance.strikes(kind, doing.name, likely * self.severity)
+
+
+class SimulatedCursor(extras.RealDictCursor):
+    """A cursor whose statements pass the seams."""
+
+    def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002 - psycopg2's name
+        connection: SimulatedConnection = self.connection  # type: ignore[assignment]
+        connection.execute(
+            self, str(query), lambda text: super(SimulatedCursor, self).execute(text, vars)
+        )
+
+
+class SimulatedConnection(extensions.connection):
+    """A connection that is lost when the chance of the run says so; its server stays well."""
+
+    lines: Lines | None = None
+    broken = False
+    wrote = False
+    retire: Callable[["SimulatedConnection"], None]
+
+    def cursor(self, *arguments: Any, **options: Any) -> Any:
+        """A cursor of the simulation where the product asks for its kind."""
+        if options.get("cursor_factory") is extras.RealDictCursor:
+            options["cursor_factory"] = SimulatedCursor
+        return super().cursor(*arguments, **options)
+
+    def close(self) -> None:
+        """Goes back to the pool, its transaction rolled back."""
+        self.retire(self)
+
+    def execute(self, cursor: Any, sql: str, run: Callable[[str], None]) -> None:
+        """One statement of the product."""
+        lines, doing = self.lines, current()
+        if lines is None or doing is None:
+            run(sql)
+            return
+        if doing.dead:
+            raise Killed
+        if self.broken:
+            raise psycopg2.InterfaceError("connection already closed")
+        if sql == "BEGIN":
+            self._begin(lines, run)
+        elif sql == "COMMIT":
+            self._commit(lines, run)
+        else:
+            if sql != "ROLLBACK" and lines.strikes("database_lost", STATEMENT_LOST):
+                self._lose()
+            self.wrote = self.wrote or changes(sql)
+            lines.seams.switch()
+            lines.execute(self.get_backend_pid(), lambda: run(sql))
+
+    def _begin(self, lines: Lines, run: Callable[[str], None]) -> None:
+        if lines.strikes("database_lost_idle", CONNECT_LOST):
+            self._lose()
+        self.wrote = False
+        run(f"BEGIN; SET LOCAL clock.now = '{lines.clock.now.isoformat()}'")
+
+    def _commit(self, lines: Lines, run: Callable[[str], None]) -> None:
+        if lines.strikes("commit_lost", COMMIT_LOST):
+            self._lose()
+
+        def commit() -> None:
+            lines.execute(self.get_backend_pid(), lambda: run("COMMIT"))
+            lines.commits += self.wrote
+
+        lines.seams.effect("commit", commit)
+        if lines.strikes("commit_unheard", COMMIT_LOST):
+            self._lose()
+
+    def _lose(self) -> None:
+        self.undo()
+        self.broken = True
+        raise psycopg2.OperationalError(LOST)
+
+    def undo(self) -> None:
+        """What the server does when a connection is gone."""
+        if self.status != extensions.STATUS_READY or self.info.transaction_status:
+            with super().cursor() as cursor:
+                cursor.execute("ROLLBACK")
+
+
+@dataclass
+class Pool:
+    """Real connections that are kept over the runs; what the product thinks closed is idle here."""
+
+    fields: dict[str, Any]
+    idle: list[SimulatedConnection] = field(default_factory=list)
+    used: list[SimulatedConnection] = field(default_factory=list)
+    lines: Lines | None = None
+
+    def connect(self, **_options: Any) -> SimulatedConnection:
+        """In the place of psycopg2.connect."""
+        lines = self.lines
+        assert lines is not None
+        if lines.strikes("database_refuses", CONNECT_LOST):
+            raise psycopg2.OperationalError("connection refused")
+        connection = self.idle.pop() if self.idle else self._new()
+        connection.lines, connection.broken = lines, False
+        self.used.append(connection)
+        return connection
+
+    def _new(self) -> SimulatedConnection:
+        made: SimulatedConnection = _real_connect(
+            connection_factory=SimulatedConnection, **_as_psycopg2(self.fields)
+        )
+        made.autocommit = True
+        made.retire = self._take_back  # type: ignore[method-assign]
+        return made
+
+    def _take_back(self, connection: SimulatedConnection) -> None:
+        if connection in self.used:
+            self.used.remove(connection)
+            connection.undo()
+            self.idle.append(connection)
+
+    def take_all_back(self) -> None:
+        """A run is over."""
+        for connection in list(self.used):
+            self._take_back(connection)
+
+    def close(self) -> None:
+        """Really."""
+        self.take_all_back()
+        for connection in self.idle:
+            extensions.connection.close(connection)
+        self.idle.clear()
+
+
+def _as_psycopg2(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a database secret in psycopg2's words."""
+    return {"user" if name == "username" else name: value for name, value in fields.items()}
+
+
+def plain_connection(fields: dict[str, Any]) -> extensions.connection:
+    """A connection of the simulation's own, that nothing happens to."""
+    connection: extensions.connection = _real_connect(**_as_psycopg2(fields))
+    connection.autocommit = True
+    return connection

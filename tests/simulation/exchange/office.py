@@ -1,0 +1,211 @@
+"""The exchange behind its API: what it was given, what it owes, what becomes of each exchange."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from hashlib import blake2b
+
+from tests.simulation.chain.ledger import Chain
+from tests.simulation.chain.transactions import Mined
+from tests.simulation.chance import Chance
+from tests.simulation.clock import Clock
+from tests.simulation.exchange.fates import Fate, drawn_fate
+from tests.simulation.prices import DECIMALS, Prices
+
+MINIMUM_USD = Decimal(4)
+KEEPS_PERCENT = Decimal("99.4")  # of the worth, after its fees
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What is turned into what."""
+
+    source: str
+    source_network: str
+    target: str
+    target_network: str
+
+    @property
+    def on_our_chain(self) -> bool:
+        """Whether the exchange pays out where we can see it."""
+        return self.target_network == "eth" and self.target in DECIMALS
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What was paid out, and to whom."""
+
+    exchange_id: str
+    pair: Pair
+    address: str
+    extra_id: str
+    amount: Decimal
+    tx_hash: str
+
+
+@dataclass
+class Exchange:
+    """One exchange."""
+
+    exchange_id: str
+    pair: Pair
+    amount: Decimal
+    expected: Decimal
+    payin_address: str
+    payout_address: str
+    extra_id: str
+    refund_address: str
+    created_at: datetime
+    expires_at: datetime
+    fate: Fate
+    deposits: dict[str, tuple[int, int]] = field(default_factory=dict)  # hash: (units, block)
+    deposited_at: datetime | None = None
+    decided_at: datetime | None = None  # when it began to pay out, or back
+    out: Delivery | None = None
+    refund_hash: str = ""
+    refund_amount: Decimal = Decimal(0)
+
+    @property
+    def deposited(self) -> Decimal:
+        """What was paid in."""
+        units = sum(units for units, _ in self.deposits.values())
+        return Decimal(units).scaleb(-DECIMALS[self.pair.source])
+
+
+@dataclass
+class Office:
+    """All exchanges."""
+
+    chance: Chance
+    clock: Clock
+    chain: Chain
+    prices: Prices
+    severity: float
+    confirmations: int
+    exchanges: dict[str, Exchange] = field(default_factory=dict)
+    deliveries: list[Delivery] = field(default_factory=list)
+    refused_addresses: set[str] = field(default_factory=set)
+    tell: Callable[[str], None] = lambda _text: None
+
+    def __post_init__(self) -> None:
+        self._by_payin: dict[str, Exchange] = {}
+        self.chain.on_mined.append(self._deposit)
+        self.chain.on_undone.append(self._forget_deposit)
+
+    # --- what it is asked for --------------------------------------------------------------------
+
+    def minimum(self, source: str) -> Decimal:
+        """The least it takes now, in coins."""
+        hour = int(self.clock.elapsed_seconds) // 3600
+        raised = self.chance.unit(f"minimum raised {hour}") < 0.04 * self.severity
+        times = 6 if raised and self.chance.troubled else 1
+        minimum = MINIMUM_USD * times / self.prices.dollars(source)
+        return minimum.quantize(Decimal("0.000001"))
+
+    def quoted(self, pair: Pair, amount: Decimal) -> Decimal:
+        """What it would bring."""
+        return self.prices.exchanged(pair.source, pair.target, amount, KEEPS_PERCENT)
+
+    def create(
+        self, pair: Pair, amount: Decimal, payout_address: str, refund_address: str, extra_id: str
+    ) -> Exchange:
+        """One exchange, waiting for its deposit."""
+        number = len(self.exchanges) + 1
+        digest = blake2b(f"{self.chance.seed}|exchange|{number}".encode(), digest_size=20)
+        exchange_id, payin = digest.hexdigest()[:14], "0x" + digest.hexdigest()
+        expected = self.quoted(pair, amount)
+        fate = drawn_fate(self.chance, exchange_id, self.severity)
+        made = Exchange(
+            exchange_id,
+            pair,
+            amount,
+            expected,
+            payin,
+            payout_address,
+            extra_id,
+            refund_address,
+            self.clock.now,
+            self.clock.after(fate.expires_seconds),
+            fate,
+        )
+        self.exchanges[exchange_id] = self._by_payin[payin] = made
+        self.tell(
+            f"exchange {exchange_id} made: {amount} {pair.source} > {pair.target} {fate.name}"
+        )
+        return made
+
+    # --- what goes on by itself ------------------------------------------------------------------
+
+    def _target_of(self, mined: Mined) -> tuple[Exchange, int] | None:
+        transfer = mined.sent.token_transfer if mined.succeeded else None
+        to, units = transfer or (mined.sent.to, mined.sent.value_wei)
+        found = self._by_payin.get(to) if mined.succeeded else None
+        return (found, units) if found else None
+
+    def _deposit(self, mined: Mined) -> None:
+        found = self._target_of(mined)
+        if found is not None:
+            exchange, units = found
+            exchange.deposits[mined.sent.tx_hash] = (units, mined.number)
+            exchange.deposited_at = exchange.deposited_at or self.clock.now
+
+    def _forget_deposit(self, mined: Mined) -> None:
+        found = self._target_of(mined)
+        if found is not None:
+            found[0].deposits.pop(mined.sent.tx_hash, None)
+            if not found[0].deposits:
+                found[0].deposited_at = None
+
+    def advance(self) -> None:
+        """Pay out, or back, what is due."""
+        for exchange in self.exchanges.values():
+            if exchange.decided_at is None and self._is_due(exchange):
+                exchange.decided_at = self.clock.now
+                late = exchange.deposited_at and exchange.deposited_at > exchange.expires_at
+                if exchange.fate.refunds or (late and exchange.fate.strict):
+                    self._refund(exchange)
+                else:
+                    self._pay_out(exchange)
+
+    def _is_due(self, exchange: Exchange) -> bool:
+        if exchange.deposited_at is None or not self.is_deep(exchange):
+            return False
+        waited = (self.clock.now - exchange.deposited_at).total_seconds()
+        return waited >= exchange.fate.seconds
+
+    def is_deep(self, exchange: Exchange) -> bool:
+        """Whether its deposit lies deep enough to be believed."""
+        numbers = [number for _, number in exchange.deposits.values()]
+        return bool(numbers) and self.chain.head - min(numbers) + 1 >= self.confirmations
+
+    def _pay_out(self, exchange: Exchange) -> None:
+        pair = exchange.pair
+        amount = self.prices.exchanged(
+            pair.source, pair.target, exchange.deposited, exchange.fate.brings_percent
+        )
+        if pair.on_our_chain:
+            units = int(amount.scaleb(DECIMALS[pair.target]))
+            what = {"wei": units} if pair.target == "eth" else {"units": units}
+            tx_hash = self.chain.outside(exchange.payout_address.lower(), **what)
+        else:
+            tx_hash = blake2b(exchange.exchange_id.encode(), digest_size=32).hexdigest()
+        exchange.out = Delivery(
+            exchange.exchange_id,
+            pair,
+            exchange.payout_address,
+            exchange.extra_id,
+            amount,
+            tx_hash,
+        )
+        self.deliveries.append(exchange.out)
+        self.tell(f"exchange {exchange.exchange_id} pays {amount} {pair.target}")
+
+    def _refund(self, exchange: Exchange) -> None:
+        decimals = DECIMALS[exchange.pair.source]
+        kept = exchange.deposited * exchange.fate.refund_loss_percent / 100
+        units = int((exchange.deposited - kept).scaleb(decimals))
+        what = {"wei": units} if exchange.pair.source == "eth" else {"units": units}
+        exchange.refund_hash = self.chain.outside(exchange.refund_address.lower(), **what)
+        exchange.refund_amount = Decimal(units).scaleb(-decimals)
+        self.tell(f"exchange {exchange.exchange_id} pays {exchange.refund_amount} back")

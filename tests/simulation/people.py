@@ -1,0 +1,154 @@
+"""Those who do things: clients are registered, senders tell of payments, operators act."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.simulation import senders
+from tests.simulation.plan import ActPlan, ClientPlan, PaymentPlan
+from tests.simulation.world import World
+
+Invoke = Callable[..., Any]
+WHO = {"who": "simulated operator", "why": "the plan says so"}
+
+
+class People:
+    """What people do in one run."""
+
+    def __init__(self, world: World, invoke: Invoke) -> None:
+        self.world, self._invoke = world, invoke
+        self.accepted: dict[str, PaymentPlan] = {}  # payment id → as it was told first
+        self.told: dict[tuple[str, int], PaymentPlan] = {}
+
+    @property
+    def accepted_count(self) -> int:
+        """Payments that we have answered 200 for."""
+        return len(self.accepted)
+
+    # --- clients and payments --------------------------------------------------------------------
+
+    def register_clients(self) -> None:
+        """Before anything comes in, and until each is there."""
+        self._until_done(
+            {"act": "threshold set", "threshold_usd": str(self.world.plan.threshold_usd)}
+        )
+        for client in self.world.plan.clients:
+            self._until_done(_registration(client))
+
+    def _until_done(self, request: dict[str, str]) -> Any:
+        for _ in range(50):
+            answer = self.operate(request)
+            if answer is not None:
+                assert answer["ok"], answer
+                return answer
+        raise AssertionError(f"nobody does {request}")
+
+    def operate(self, request: dict[str, str]) -> Any:
+        """One act through the operations function; None when it has not answered."""
+        return self._invoke("operations", {**WHO, **request}, request["act"])
+
+    def notify(self, payment: PaymentPlan, copy: int) -> bool:
+        """Tell of a payment; whether we were answered that it is taken."""
+        if not copy and payment.oddity in ("", "conflict", "redeposit"):
+            self.world.chain.outside(self.world.wallets[0], wei=payment.wei)
+        request = senders.notification(payment, copy, self.world.clock.now)
+        answer = self._invoke("payment_webhook", request, payment.oddity)
+        if answer is None or answer["statusCode"] >= 500:
+            return False
+        self.world.tell(
+            f"payment {senders.payment_id(payment)} {payment.wei} wei: {answer['body']}"
+        )
+        if payment.oddity != "unfinished":
+            self.accepted.setdefault(senders.payment_id(payment), payment)
+            self.told[senders.payment_id(payment), copy] = payment
+        return True
+
+    # --- operators and the weather ---------------------------------------------------------------
+
+    def act(self, act: ActPlan) -> None:
+        """What the plan says."""
+        self.world.tell(f"act: {act.what}")
+        getattr(self, f"_{act.what}")(act)
+
+    def make_good(self) -> None:
+        """Whatever people have stopped goes on."""
+        for client in self.world.plan.clients:
+            self._until_done({"act": "clients resume", "client_id": client.client_id})
+        self.world.chain.reverting.clear()
+        self.world.chain.blacklisted.clear()
+
+    def _client_of(self, act: ActPlan) -> ClientPlan:
+        clients = self.world.plan.clients
+        return clients[act.number % len(clients)]
+
+    def _pause_client(self, act: ActPlan) -> None:
+        self.operate({"act": "clients pause", "client_id": self._client_of(act).client_id})
+
+    def _threshold(self, act: ActPlan) -> None:
+        self.operate({"act": "threshold set", "threshold_usd": str(5 + 7 * act.number)})
+
+    def _status(self, _act: ActPlan) -> None:
+        self.operate({"act": "status"})
+
+    def _health(self, _act: ActPlan) -> None:
+        self._invoke("health", {})
+
+    def _deploy(self, _act: ActPlan) -> None:
+        self.world.functions.end_all()
+
+    def _address(self, act: ActPlan) -> None:
+        client = self._client_of(act)
+        source = self.world.chance.source(f"address {act.number}")
+        address = "0x" + source.randbytes(20).hex()
+        if client.network == "eth":
+            from eth_utils import to_checksum_address  # noqa: PLC0415
+
+            address = str(to_checksum_address(address))
+        else:
+            address = client.network + address
+        request = {"act": "clients address", "client_id": client.client_id}
+        self.operate({**request, "wallet_address": address, "payout_extra_id": client.extra_id})
+
+    def _cancel(self, _act: ActPlan) -> None:
+        open_ones = [each for each in self.world.chain.pool.values() if each.sent.is_ours]
+        if open_ones:
+            self.world.tell("cancel")
+
+    def _hint(self, _act: ActPlan) -> None:
+        for mined in list(self.world.chain.mined.values())[-2:]:
+            if mined.sent.is_ours:
+                notice = senders.chain_notice(mined.sent.tx_hash, mined.sent.sender, mined.sent.to)
+                self._invoke("chain_webhook", notice)
+
+    def _reorganise(self, act: ActPlan) -> None:
+        depth = 1 + act.number % max(1, self.world.plan.confirmations - 1)
+        if depth < self.world.plan.confirmations:
+            self.world.chain.reorganise(depth, dropped=0.3)
+
+    def _evict(self, _act: ActPlan) -> None:
+        for tx_hash in [
+            each.sent.tx_hash for each in self.world.chain.pool.values() if each.sent.is_ours
+        ]:
+            self.world.chain.evict(tx_hash)
+
+    def _spike(self, act: ActPlan) -> None:
+        head = self.world.chain.head
+        self.world.chain.spikes.append((head, head + 60 + 20 * act.number, 8))
+
+    def _payee_reverts(self, act: ActPlan) -> None:
+        self.world.chain.reverting.add(self._client_of(act).address.lower())
+
+    def _blacklist(self, act: ActPlan) -> None:
+        self.world.chain.blacklisted.add(self._client_of(act).address.lower())
+
+
+def _registration(client: ClientPlan) -> dict[str, str]:
+    return {
+        "act": "clients add",
+        "client_id": client.client_id,
+        "payout_strategy": client.strategy,
+        "payout_threshold_usd": client.threshold_usd,
+        "wallet_address": client.address,
+        "payout_currency": client.currency,
+        "payout_network": client.network,
+        "payout_extra_id": client.extra_id,
+    }

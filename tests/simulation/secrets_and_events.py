@@ -1,0 +1,87 @@
+"""Secrets Manager and EventBridge, as far as our code uses them."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from microbatch.messages import QUEUES
+from microbatch.wiring.parts import LOGINS
+from tests.simulation.chance import Chance
+from tests.simulation.seams import Seams, UnknownEffect
+from tests.simulation.settings import KEYS
+
+FAMILIES = {carrier.key for carrier in QUEUES.values()}
+SIGNING_KEYS = {family: hashlib.sha256(family.encode()).hexdigest() for family in FAMILIES}
+IPN_SECRET = "ipn-secret"
+WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+ALCHEMY_KEY = "whsec_ofATestOfAlchemysNotify"
+UNREADABLE, BUS_REFUSES = 0.02, 0.01
+
+
+def secret_values(
+    database: Mapping[str, Any], node_urls: list[str], wallets: int
+) -> dict[str, str]:
+    """Every secret's value."""
+    return {
+        **SIGNING_KEYS,
+        **dict.fromkeys(LOGINS, json.dumps(dict(database))),
+        "NOWPAYMENTS_IPN_SECRET": IPN_SECRET,
+        "PAYMENTS_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "ALCHEMY_SIGNING_KEY": ALCHEMY_KEY,
+        "CHANGENOW_API_KEY": "changenow-key",
+        "ETHEREUM_RPC_URL": " ".join(node_urls),
+        "HOST_WALLET_PRIVATE_KEY": " ".join(KEYS[:wallets]),
+    }
+
+
+@dataclass
+class SecretsClient:
+    """boto3's client for Secrets Manager."""
+
+    values: Mapping[str, str]
+    seams: Seams
+    chance: Chance
+    severity: float
+
+    def __getattr__(self, name: str) -> Any:
+        raise UnknownEffect(f"secretsmanager.{name} passes no seam")
+
+    def get_secret_value(self, *, SecretId: str, VersionStage: str) -> Any:
+        """One secret; none has a previous value."""
+        if self.chance.strikes("secret_unreadable", SecretId, UNREADABLE * self.severity):
+            raise ReadTimeoutError(endpoint_url="https://secretsmanager")
+        return self.seams.effect("secret", lambda: self._value(SecretId, VersionStage))
+
+    def _value(self, name: str, version: str) -> dict[str, str]:
+        if version != "AWSCURRENT" or name not in self.values:
+            code = {"Error": {"Code": "ResourceNotFoundException"}}
+            raise ClientError(code, "GetSecretValue")
+        return {"SecretString": self.values[name]}
+
+
+@dataclass
+class EventsClient:
+    """boto3's client for EventBridge; what was put on the bus."""
+
+    seams: Seams
+    chance: Chance
+    severity: float
+    told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        raise UnknownEffect(f"events.{name} passes no seam")
+
+    def put_events(self, *, Entries: list[dict[str, Any]]) -> Any:
+        """Put events on the bus; it may refuse them."""
+        if self.chance.strikes("bus_refuses", "events", BUS_REFUSES * self.severity):
+            return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}
+        return self.seams.effect("event", lambda: self._put(Entries))
+
+    def _put(self, entries: list[dict[str, Any]]) -> Any:
+        for entry in entries:
+            self.told.append((entry["DetailType"], json.loads(entry["Detail"])))
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in entries]}

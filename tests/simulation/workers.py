@@ -1,0 +1,113 @@
+"""Seeds side by side: each worker is a process with a database of its own."""
+
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tests.simulation.outcome import Outcome
+
+AHEAD = 4  # tasks a worker that wait, so that none of them is idle
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run: a seed, and what of it is left out or forced."""
+
+    seed: int
+    only: frozenset[str] | None = None  # of all faults, what may strike
+    payments: frozenset[int] | None = None  # of all payments, what comes in
+    acts: frozenset[int] | None = None  # of all acts, what is done
+    crash_at: tuple[str, str] | None = None  # (point, side)
+    keeps_history: bool = False
+
+
+class Workers:
+    """Processes that run tasks."""
+
+    def __init__(self, fields: dict[str, Any], count: int) -> None:
+        # fork: what is imported once need not be imported by each
+        context = multiprocessing.get_context("fork")
+        self._count = count
+        self._pool = ProcessPoolExecutor(count, context, _begin, (fields,))
+
+    def run(self, task: Task) -> Outcome:
+        """One task, now."""
+        return self._pool.submit(_run, task).result()
+
+    def run_all(self, tasks: Iterator[Task] | Sequence[Task]) -> Iterator[Outcome]:
+        """What comes of every task, as they end; tasks are drawn when somebody is free."""
+        waiting: set[Future[Outcome]] = set()
+        source = iter(tasks)
+        ended = False
+        while True:
+            while not ended and len(waiting) < self._count * AHEAD:
+                task = next(source, None)
+                ended = task is None
+                if task is not None:
+                    waiting.add(self._pool.submit(_run, task))
+            if not waiting:
+                return
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for each in done:
+                yield each.result()
+
+    def close(self) -> None:
+        """What has not begun is not done any more."""
+        self._pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def workers(fields: dict[str, Any], count: int) -> Iterator[Workers]:
+    """So many workers on this server."""
+    made = Workers(fields, count)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+_stack = ExitStack()
+_own: dict[str, Any] = {}
+
+
+def _begin(fields: dict[str, Any]) -> None:
+    """In a worker, once: its database, and every seam."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - metrics are printed, and nobody reads them
+
+    from tests.simulation import installed  # noqa: PLC0415 - heavy
+    from tests.simulation.books import Books  # noqa: PLC0415
+    from tests.simulation.connections import Pool, plain_connection  # noqa: PLC0415
+    from tests.simulation.databases import Emptied, migrated  # noqa: PLC0415
+
+    own = _stack.enter_context(migrated(fields, f"simulation_{os.getpid()}"))
+    pool = Pool(own)
+    installed.install(pool)
+    connection = plain_connection(own)
+    _own.update(pool=pool, emptied=Emptied(connection), books=Books(connection))
+
+
+def _run(task: Task) -> Outcome:
+    from tests.simulation.plan import draw_plan, part_of  # noqa: PLC0415
+    from tests.simulation.run import simulate  # noqa: PLC0415
+
+    try:
+        _own["emptied"].empty()
+        plan = part_of(draw_plan(task.seed), task.payments, task.acts)
+        outcome = simulate(plan, _own["pool"], _own["books"], task.only, task.crash_at)
+    except Exception:  # what a run needs could not be had: this seed has proved nothing
+        return Outcome(seed=task.seed, broken="simulation", seen=traceback.format_exc())
+    if outcome.good and not task.keeps_history:
+        outcome.history, outcome.struck = [], []
+    return outcome

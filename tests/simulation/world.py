@@ -1,0 +1,162 @@
+"""Everything that our code meets in one run: time, queues, functions, chain, exchange, people."""
+
+from collections.abc import Callable
+from typing import Any
+
+import requests
+
+from cdk.stages import CONSUMER
+from microbatch.errors import MicrobatchError, RetryLater
+from microbatch.messages import QUEUES
+from tests.simulation.chain.faults import NodeFaults
+from tests.simulation.chain.ledger import Chain
+from tests.simulation.chain.node import Node, Refusal
+from tests.simulation.chance import Chance
+from tests.simulation.clock import Clock
+from tests.simulation.connections import Lines, Pool
+from tests.simulation.exchange.api import Answer, Api
+from tests.simulation.exchange.faults import ExchangeFaults
+from tests.simulation.exchange.office import Office
+from tests.simulation.lambdas import Functions
+from tests.simulation.outcome import Wrong
+from tests.simulation.plan import HOUR, MINUTE, Plan
+from tests.simulation.prices import Prices
+from tests.simulation.seams import Seams, UnknownEffect
+from tests.simulation.secrets_and_events import EventsClient, SecretsClient, secret_values
+from tests.simulation.settings import WALLETS, settings
+from tests.simulation.sqs import Sqs, SqsClient
+
+ETH = 10**18
+FLOAT_WEI = 3 * ETH  # what a wallet has for gas and for what comes before its payment is mined
+FLOAT_UNITS = 300 * 10**6
+MAX_RECEIVES = 1000
+# What drills compress too: by configuration, not by other code.
+COMPRESSED = {
+    "SLOW_POLL_AFTER_SECONDS": str(HOUR),
+    "SLOW_POLL_WAIT_SECONDS": str(15 * MINUTE),
+    "ADDRESS_HOLD_SECONDS": str(2 * HOUR),
+    "PAYOUT_RETRY_SECONDS": str(30 * MINUTE),
+    "BATCH_MAX_AGE_SECONDS": str(12 * HOUR),
+}
+
+
+class World:
+    """One run's world."""
+
+    def __init__(
+        self, plan: Plan, chance: Chance, pool: Pool, crash_at: tuple[str, str] | None = None
+    ) -> None:
+        self.plan, self.chance, self.clock = plan, chance, Clock()
+        self.history: list[str] = []
+        self.wallets = WALLETS[: plan.wallets]
+        self.seams = Seams(chance, plan.crash_rate, crash_at, tell=self.tell)
+        self.prices = Prices(chance, self.clock)
+        self.chain = Chain(
+            chance,
+            self.clock,
+            self.wallets,
+            plan.finality_blocks,
+            plan.base_fee_gwei,
+            tell=self.tell,
+        )
+        self.office = Office(
+            chance,
+            self.clock,
+            self.chain,
+            self.prices,
+            plan.severity,
+            plan.confirmations + 1,
+            tell=self.tell,
+        )
+        self.api = Api(self.office, self.clock)
+        self.exchange_faults = ExchangeFaults(chance, plan.severity)
+        self.nodes = {
+            f"https://node-{number}.simulated": Node(self.chain, self.prices.feed)
+            for number in range(1, plan.nodes + 1)
+        }
+        self.node_faults = NodeFaults(chance, self.clock, plan.severity, self.nodes)
+        self.lines = Lines(self.seams, chance, self.clock, plan.severity)
+        pool.lines = self.lines
+        self._make_aws(pool)
+        for wallet in self.wallets:
+            self.chain.endow(wallet, FLOAT_WEI, FLOAT_UNITS if wallet == self.wallets[0] else 0)
+
+    def _make_aws(self, pool: Pool) -> None:
+        severity = self.plan.severity
+        self.sqs = Sqs(self.chance, self.clock, severity, tell=self.tell)
+        for queue in QUEUES:
+            self.sqs.add(queue, CONSUMER[queue].visibility_seconds, MAX_RECEIVES)
+        values = secret_values(pool.fields, list(self.nodes), len(self.wallets))
+        self.bus = EventsClient(self.seams, self.chance, severity)
+        self._clients = {
+            "sqs": SqsClient(self.sqs, self.seams),
+            "secretsmanager": SecretsClient(values, self.seams, self.chance, severity),
+            "events": self.bus,
+        }
+        made = settings(
+            wallets=self.wallets, confirmations=self.plan.confirmations, more=COMPRESSED
+        )
+        self.functions = Functions(made, tuple(QUEUES))
+
+    # --- what the seams call ---------------------------------------------------------------------
+
+    def aws_client(self, service: str) -> Any:
+        """In the place of boto3.client."""
+        if service not in self._clients:
+            raise UnknownEffect(f"boto3.client({service!r}) passes no seam")
+        return self._clients[service]
+
+    def call_node(self, url: str, method: str, params: list[Any]) -> Any:
+        """One JSON-RPC call, with whatever goes wrong with it."""
+        node, faults = self.nodes[url], self.node_faults
+        faults.before(url, method)
+
+        def ask() -> Any:
+            self.chain.advance()
+            try:
+                return {
+                    "jsonrpc": "2.0",
+                    "id": 1,
+                    "result": faults.answer(url, node, method, params),
+                }
+            except Refusal as refusal:
+                return {"error": {"code": refusal.code, "message": refusal.message}}
+
+        answer = self.seams.effect("node", ask)
+        faults.after(url, method)
+        return answer
+
+    def call_http(self, method: str, url: str, **options: Any) -> Answer:
+        """One HTTP call to the exchange, with whatever goes wrong with it."""
+        path = url.rpartition("simulated")[2]
+        instead = self.exchange_faults.before(method, path)
+        if instead is not None:
+            return instead
+
+        def ask() -> Answer:
+            self.chain.advance()
+            return self.api.call(method, url, options.get("params"), options.get("data"))
+
+        answer = self.seams.effect("exchange", ask)
+        return self.exchange_faults.after(method, path, answer)
+
+    def sign(self, really: Callable[[], Any], fields: dict[str, Any]) -> Any:
+        """One signature with a wallet's key."""
+        if self.chance.strikes("signer_fails", "sign", 0.01 * self.plan.severity):
+            raise RetryLater("the signer does not answer")
+        return self.seams.effect("sign", really)
+
+    def failed(self, error: BaseException) -> None:
+        """A handler has failed: on purpose, or it is a bug of ours."""
+        self.tell(f"failed: {type(error).__name__}: {error}")
+        if not isinstance(error, MicrobatchError):
+            raise Wrong("no_bugs", f"{type(error).__name__}: {error}") from error
+
+    def tell(self, text: str) -> None:
+        """One line of the history."""
+        self.history.append(f"{self.clock.now:%d %H:%M:%S.%f}"[:-3] + f"  {text}")
+
+
+def unreachable() -> requests.ConnectionError:
+    """The error of a connection that cannot be made."""
+    return requests.ConnectionError("no route to host")
