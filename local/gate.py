@@ -1,8 +1,8 @@
 """A gate in front of an HTTP service: open, everything goes through; closed, nothing does.
 
 GET    /_gate    {"state": "open" or how it is closed, "passed": n, "refused": n}
-POST   /_gate    {"closed": "drop"}: from now on the connection ends without a word; "unavailable":
-                 503 at once; "silence": nothing for SILENCE_SECONDS, then as "drop"
+POST   /_gate    {"closed": "drop"}: from now on every connection ends without a word;
+                 {"closed": "unavailable"}: 503
 DELETE /_gate    opens it
 """
 
@@ -11,7 +11,6 @@ import http.client
 import json
 import signal
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,9 +18,8 @@ from urllib.parse import urlsplit
 from local.ports import HOST
 
 CONTROL = "/_gate"
-WAYS = ("drop", "unavailable", "silence")
+WAYS = ("drop", "unavailable")
 OPEN = "open"
-SILENCE_SECONDS = 12.0  # longer than a client of ours waits
 UPSTREAM_SECONDS = 60.0
 IDLE_SECONDS = 60
 LISTEN_BACKLOG = 128
@@ -102,8 +100,6 @@ class Handler(BaseHTTPRequestHandler):
         if way == "unavailable":
             self._answer(503, b'{"__type":"ServiceUnavailable"}', {"Content-Type": "text/plain"})
         elif way:
-            if way == "silence":
-                time.sleep(SILENCE_SECONDS)
             self.close_connection = True
         else:
             self._pass_on(body)

@@ -1,13 +1,14 @@
 """`python -m local.drills NAME`: a drill on a local stack; exits non-zero when it finds fault."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
 from local.drills.faults import DRILLS
-from local.drills.printing import show
+from local.drills.printing import as_report, show
 from local.drills.rehearsal import DrillError, rehearse
 from local.drills.site import Site
 from local.endpoints import FILE, Endpoints
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit-seconds", type=float, default=LIMIT_SECONDS, help="for the recovery (180)"
     )
+    parser.add_argument("--report", type=Path, help="a file to write the results to, as JSON")
 
 
 def run(given: argparse.Namespace) -> int:
@@ -48,26 +50,27 @@ def run(given: argparse.Namespace) -> int:
         else:
             stack = None
         with stack or nullcontext():
-            return _make(names, folder, given.limit_seconds)
+            return _make(names, folder, given)
     except (DrillError, *FAILURES) as failure:
         print(f"\nthe drill could not be made: {failure}", file=sys.stderr)
         return 1
 
 
-def _make(names: Sequence[str], folder: Path, limit_seconds: float) -> int:
+def _make(names: Sequence[str], folder: Path, given: argparse.Namespace) -> int:
     endpoints = Endpoints.read(folder)
     if not endpoints.gates:
         raise DrillError(
             f"nothing can be taken away from the stack of {folder / FILE}:"
             " bring it up with make up DAY_SECONDS=48"
         )
-    site, wrong = Site(endpoints, folder), []
+    site, results = Site(endpoints, folder), []
     for name in names:
         print(f"\n{name}", flush=True)
-        result = rehearse(name, site, limit_seconds)
-        show(result)
-        if not result.holds:
-            wrong.append(name)
+        results.append(rehearse(name, site, given.limit_seconds))
+        show(results[-1])
+    if given.report:
+        given.report.write_text(json.dumps([as_report(one) for one in results], indent=2) + "\n")
+    wrong = [one.name for one in results if not one.holds]
     if wrong:
         print(f"\n  not well after: {', '.join(wrong)}; logs are in {folder / 'logs'}")
     return 1 if wrong else 0

@@ -21,6 +21,7 @@ class Fault(ABC):
 
     says: str  # what is taken away
     days: float = DAY_AND_AN_HOUR
+    kills: bool = False  # it lasts until a message has reached its deadline, too
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -66,6 +67,7 @@ class ChangeNowOutage(_InWays):
     """ChangeNOW answers nobody: no connection, then a gateway's error page, then 500."""
 
     says = "ChangeNOW"
+    kills = True
     ways = ("drop", "html", "status")
 
     def begin(self) -> None:
@@ -91,6 +93,7 @@ class RpcOutage(_InWays):
     """
 
     says = "the Ethereum node"
+    kills = True
     ways = ("drop", "drop_answer", "status")
 
     def begin(self) -> None:
@@ -119,6 +122,7 @@ class SqsOutage(_InWays):
 
     def begin(self) -> None:
         self._delivers, self._refused = True, 0
+        self._before = self.site.open_sqs()
         super().begin()
 
     def fail(self, way: str) -> None:
@@ -132,7 +136,7 @@ class SqsOutage(_InWays):
             self.site.deliver(enabled=False)
 
     def lift(self) -> None:
-        self._refused = self.site.open_sqs()
+        self._refused = self.site.open_sqs() - self._before
         self.site.deliver(enabled=True)
 
     def facts(self) -> Mapping[str, int]:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from local import verdict
 from local.drills.rehearsal import Result
 from local.report import headline
 
@@ -31,6 +32,29 @@ def show(result: Result) -> None:
         found = finding.found if finding.holds else f"{finding.found}, expected {finding.expected}"
         print(f"  {mark} {finding.what}: {found[:FOUND_CHARACTERS_MAX]}")
     print(f"\n  {result.name}: {'all is well' if result.holds else 'IT IS NOT'}", flush=True)
+
+
+def as_report(result: Result) -> dict[str, Any]:
+    """The same for a file."""
+    return {
+        "drill": result.name,
+        "holds": result.holds,
+        "day_seconds": result.day_seconds,
+        "fault_seconds": result.fault_seconds,
+        "recovery_seconds": result.recovery_seconds,
+        "payments": result.payments,
+        "notifications_sent_again": result.refused,
+        "schedule_failures": result.schedule_failures,
+        "on_their_way_when_it_began": result.caught,
+        "on_their_way_when_it_ended": result.stood,
+        "given_up": result.given_up,
+        "facts": result.facts,
+        "dead_letters": [
+            {"queue": queue, "reason": reason, "count": count}
+            for (queue, reason), count in sorted(result.dead.items())
+        ],
+        "findings": verdict.as_report(result.findings),
+    }
 
 
 def _print_dead(dead: Counter[tuple[str, str]]) -> None:
