@@ -25,6 +25,8 @@ NETWORK_ACTIONS = (
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
 )
+# How dead letters are looked at, hidden meanwhile, and thrown away.
+REDRIVE_ACTIONS = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage")
 # X-Ray has no resources.
 TRACING_ACTIONS = ("xray:PutTelemetryRecords", "xray:PutTraceSegments")
 
@@ -100,6 +102,9 @@ def _queue_statements(stage: Stage, rights: Rights) -> list[iam.PolicyStatement]
             "sqs:ReceiveMessage",
         )
         statements.append(_allow(consume, [entry.queue.queue_arn for entry in own]))
+    if stage.redrives:
+        dead = [rights.queues[name].dead_letters.queue_arn for name in stage.redrives]
+        statements.append(_allow(REDRIVE_ACTIONS, dead))
     # Its own queues for renewing a message, their dead-letter queues for giving up on one.
     targets = [entry.queue.queue_arn for entry in (*sends_to, *own)]
     targets += [entry.dead_letters.queue_arn for entry in own]

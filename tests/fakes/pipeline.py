@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cdk.stages import CONSUMER
+from cdk.stages import BY_NAME, CONSUMER
 from microbatch import messages
 from microbatch.conversion import checking, distribution
 from microbatch.conversion import service as conversion
@@ -15,15 +15,19 @@ from microbatch.hostpay import outbound as hostpay_outbound
 from microbatch.hostpay import recording, service, signing
 from microbatch.intake import service as intake
 from microbatch.messages import EventOccurred, Outgoing, PaymentReceived
+from microbatch.operations.acts import perform
 from microbatch.operations.reconciler import Means, Policies, reconcile
+from microbatch.operations.requests import Surroundings
 from microbatch.payout import opening
 from microbatch.payout import service as payouts
 from microbatch.platform.database import Database
 from microbatch.swap import outbound as swap_outbound
 from microbatch.swap import results
 from microbatch.vendors.ethereum.key_signer import KeySigner
+from microbatch.vendors.ethereum.signing import is_checksummed
 from tests.fakes.chain import FakeChain
 from tests.fakes.exchange import FakeExchange
+from tests.fakes.logins import transaction_of
 from tests.fakes.policies import ETH, FEED, TOKEN, Rules
 
 __all__ = ["ETH", "FEED", "KEY", "TOKEN", "Pipeline"]
@@ -61,7 +65,42 @@ class Pipeline(Rules):
         """Whoever holds the wallet's key now."""
         return {self.signer.address.lower(): self.signer}
 
+    @property
+    def policies(self) -> Policies:
+        """The rules of every room."""
+        return Policies(
+            swap=self.swap_policy,
+            hostpay=self.hostpay_policy,
+            source=self.source,
+            ages=self.ages,
+            intake=self.intake_policy,
+            payout=self.payout_policy,
+        )
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What an operator's acts need besides the database."""
+        return Surroundings(
+            is_checksummed=is_checksummed,
+            never_paid=frozenset({self.wallet}),
+            fee_per_gas_ceiling_wei=self.hostpay_policy.limits.fee_per_gas_ceiling_wei,
+            address_hold_seconds=86_400,
+            depths=dict,
+            policies=self.policies,
+            schedule_seconds={"threshold_check": 900, "payout_scheduler": 300, "reconciler": 60},
+        )
+
     # --- what tests do ---------------------------------------------------------------------------
+
+    def operate(self, act: str, **fields: Any) -> dict[str, Any]:
+        """An operator's act; what it sends is on its way."""
+        request = {"act": act, "who": "me", "why": "she wrote", **fields}
+        with transaction_of("operations", self.database) as tx:
+            answer, outgoing = perform(request, tx, self.now, self.surroundings)
+        refused = {each.queue for each in outgoing} - set(BY_NAME["operations"].sends_to)
+        assert not refused, f"operations may not send to {refused}"
+        self.send(outgoing)
+        return answer
 
     def client(
         self,
@@ -128,34 +167,32 @@ class Pipeline(Rules):
             self.send(outgoing)
             sent.extend(outgoing)
 
-        policies = Policies(
-            swap=self.swap_policy, hostpay=self.hostpay_policy, source=self.source, ages=self.ages
-        )
-        reconcile(policies, Means(transact=self.transact, send=send, milliseconds_left=lambda: 60))
+        means = Means(transact=self.transact, send=send, milliseconds_left=lambda: 60)
+        reconcile(self.policies, means)
         return sent
 
     def transact(self, act: Callable[..., Any], *arguments: Any) -> Any:
         """As wiring does: `act(tx, now, …)` in one transaction."""
-        with self.database.transaction() as tx:
+        with transaction_of("reconciler", self.database) as tx:
             return act(tx, self.now, *arguments)
 
     def check(self) -> checking.Check:
         """One threshold check."""
-        with self.database.transaction() as tx:
+        with transaction_of("threshold_check", self.database) as tx:
             check = checking.check_threshold(tx, self.now, self.conversion_policy)
         self.send(check.outgoing)
         return check
 
     def pay_out(self) -> list[str]:
         """One run of the payout scheduler; the clients that were at their threshold."""
-        with self.database.transaction() as tx:
+        with transaction_of("payout_scheduler", self.database) as tx:
             clients, payments = opening.ready(tx, self.now)
         for client_id in clients:
-            with self.database.transaction() as tx:
+            with transaction_of("payout_scheduler", self.database) as tx:
                 sent = opening.open_threshold(tx, self.now, client_id, self.payout_policy)
             self.send(sent)
         for payment_id in payments:
-            with self.database.transaction() as tx:
+            with transaction_of("payout_scheduler", self.database) as tx:
                 sent = opening.open_instant(tx, self.now, payment_id, self.payout_policy)
             self.send(sent)
         return clients
@@ -164,10 +201,10 @@ class Pipeline(Rules):
         """As wiring does: on the queues, then noted as told what was told."""
         self.queue += outgoing
         told = [each.announces for each in outgoing if each.announces]
-        batches = [each for each in told if each.entity == "batches"]
-        with self.database.transaction() as tx:
-            conversion.note_told(tx, self.now, batches)
-            payouts.note_told(tx, self.now, [each for each in told if each not in batches])
+        owners = {"batches": conversion, "held_payments": intake}
+        with transaction_of("reconciler", self.database) as tx:
+            for each in told:
+                owners.get(each.entity, payouts).note_told(tx, self.now, [each])
 
     def run(self) -> None:
         """Deliver until nothing is on its way; a delayed message lets its time pass."""
@@ -225,7 +262,7 @@ class Pipeline(Rules):
             "microbatch-response": (distribution.distribute, ()),
         }
         act, arguments = ledger[queue]
-        with self.database.transaction() as tx:
+        with transaction_of(CONSUMER[queue].name, self.database) as tx:
             return act(message, tx, self.now, *arguments)
 
     def rows(self, sql: str, **params: Any) -> list[dict[str, Any]]:

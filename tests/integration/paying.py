@@ -4,10 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from microbatch.errors import RetryLater
-from microbatch.operations.acts import perform
-from microbatch.operations.requests import Surroundings
 from microbatch.vendors.changenow import ExchangeError
-from microbatch.vendors.ethereum.signing import is_checksummed
 from tests.fakes.pipeline import Pipeline
 
 CLIENT = "0x" + "99" * 20
@@ -80,17 +77,7 @@ def live(pipeline: Pipeline, hours: float, step_minutes: int = 6) -> None:
 
 
 def operate(pipeline: Pipeline, act: str, **fields: Any) -> dict[str, Any]:
-    """An operator's act, and what it sends."""
-    surroundings = Surroundings(
-        is_checksummed=is_checksummed,
-        never_paid=frozenset({pipeline.wallet}),
-        fee_per_gas_ceiling_wei=1,
-        address_hold_seconds=86_400,
-        depths=dict,
-    )
-    request = {"act": act, "who": "me", "why": "she wrote", **fields}
-    with pipeline.database.transaction() as tx:
-        result, outgoing = perform(request, tx, pipeline.now, surroundings)
-    pipeline.send(outgoing)
+    """An operator's act, and what comes of it."""
+    answer = pipeline.operate(act, **fields)
     pipeline.run()
-    return result
+    return answer

@@ -42,6 +42,11 @@ ROWS: dict[str, dict[str, Any]] = {
         "paid_at": "", "fingerprint": b"f" * 32, "notification": b"{}", "state": "held",
         "held_at": NOW,
     },
+    "pauses": {"part": "hostpay"},
+    "discarded_letters": {
+        "discarded_at": NOW, "queue": "payments", "message_id": "m1", "body_sha256": "ab" * 32,
+        "body": "{}", "problem": "bad", "reason": "InvalidToken", "who": "me", "why": "because",
+    },
     "threshold_checks": {
         "at": NOW, "decision": "wait", "reason": "below_threshold", "payments_count": 0,
         "claimed_wei": 0, "claimed_usd": 0, "threshold_usd": 20,
@@ -103,6 +108,7 @@ COMPLETE: dict[str, dict[str, Any]] = {
         "block_hash": TX_HASH, "reason": "because",
     },
     "transfer_attempts": {},
+    "held_payments": {"decided_at": NOW, "decided_by": "me", "decided_why": "because"},
 }  # fmt: skip
 
 

@@ -77,7 +77,7 @@ def test_a_client_abroad_is_asked_about_when_it_is_registered(pipeline: Pipeline
         "payout_threshold_usd": "50",
     }
     result = operate(pipeline, "clients add", **fields)
-    assert result["client"]["address_state"] == "unverified"
+    assert result["after"]["address_state"] == "unverified"
     assert pipeline.delivered[-2:] == ["AddressCheckRequested", "AddressChecked"]
     assert one(pipeline, CLIENT_ROW)["address_state"] == "verified"
     assert operate(pipeline, "clients add", **fields)["changed"] is False

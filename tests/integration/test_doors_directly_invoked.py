@@ -112,8 +112,8 @@ def test_the_operator_adds_pauses_and_resumes_a_client(doors: Doors, pipeline: P
 
     assert (added["ok"], added["result"]["changed"]) == (True, True)
     assert (again["ok"], again["result"]["changed"]) == (True, False)
-    assert paused["result"]["client"]["paused"] is True
-    assert resumed["result"]["client"]["paused"] is False
+    assert paused["result"]["after"]["paused"] is True
+    assert resumed["result"]["after"]["paused"] is False
     acts = pipeline.rows("SELECT act, subject, who, why FROM operator_acts ORDER BY act_id")
     assert [(row["act"], row["subject"]) for row in acts] == [
         ("clients add", "-100"),
@@ -207,7 +207,7 @@ def test_health_names_its_components_and_reveals_nothing_else(doors: Doors) -> N
 
 
 def test_health_says_which_component_is_not_well(doors: Doors) -> None:
-    doors.set_secret("DATABASE", json.dumps(NOWHERE))
+    doors.set_secret("DATABASE_LEDGER", json.dumps(NOWHERE))
     doors.drop_queue("payments")
 
     answer = doors.invoke("health")

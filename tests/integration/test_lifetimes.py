@@ -11,7 +11,7 @@ STATE_COLUMNS = {"state", "status", "address_state"}
 # The moment at which something is told: until then the row has more to do.
 TOLD_COLUMNS = {"announced_state", "announced_at"}
 # What is no value of a column, and why it is a state all the same.
-IMPLICIT = {"untold", "stale", "waiting"}
+IMPLICIT = {"untold", "stale", "waiting", "paused"}
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import pytest
 from microbatch.conversion import model as conversion
 from microbatch.hostpay import attempt_store
 from microbatch.hostpay import model as hostpay
+from microbatch.intake import model as intake
 from microbatch.payout import model as payout
 from microbatch.platform.database import Database, Transaction
 from microbatch.swap import model as swap
@@ -35,6 +36,7 @@ MODELS: dict[str, Edges] = {
     "payouts": payout.EDGES,
     "transfers": hostpay.EDGES,
     "transfer_attempts": hostpay.ATTEMPT_EDGES,
+    "held_payments": intake.HELD_EDGES,
 }
 FIRST_STATES = {
     "batches": {"claimed"},
@@ -42,6 +44,7 @@ FIRST_STATES = {
     "payouts": {"claimed"},
     "transfers": {"requested"},
     "transfer_attempts": {"ordered"},
+    "held_payments": {"held"},
 }
 WITHOUT_NONCE = {"requested", "approved", "rejected"}
 
@@ -102,13 +105,16 @@ def insert_in(tx: Transaction, table: str, state: str, to_state: str) -> None:
         insert(tx, "swaps")
     if table == "payouts":
         insert(tx, "clients")
+    if table == "held_payments" and state == "held":
+        row |= dict.fromkeys(COMPLETE[table])
     if table == "transfer_attempts":
         insert(tx, "swaps")
         insert(tx, "wallets")
         insert(tx, "transfers")
         insert(tx, "transfer_nonces")
-        if state == "ordered":
-            row |= {"raw_transaction": None, "tx_hash": None}
+        if state == "ordered":  # after the one that it repeats
+            insert(tx, table)
+            row |= {"attempt_no": 2, "raw_transaction": None, "tx_hash": None}
     insert(tx, table, **row)
 
 
@@ -120,6 +126,9 @@ def move(tx: Transaction, table: str, state: str, to_state: str) -> None:
         bare = to_state == "ordered"
         also = ", raw_transaction = " + ("NULL" if bare else "'raw'")
         also += ", tx_hash = " + ("NULL" if bare else f"'{OTHER_TX_HASH}'")
+        also += f" WHERE attempt_no = (SELECT max(attempt_no) FROM {table})"
+    if table == "held_payments":
+        also = ", decided_at = now(), decided_by = 'me', decided_why = 'because'"
     tx.execute(f"UPDATE {table} SET state = %(state)s{also}", state=to_state)
 
 

@@ -16,6 +16,7 @@ from tests.integration.rows import (
     PAYEE,
     SWAP,
     TX_HASH,
+    WALLET,
     insert,
     insert_signed_transfer,
 )
@@ -41,6 +42,10 @@ def batch(tx: Transaction) -> None:
 
 def swap(tx: Transaction) -> None:
     insert(tx, "swaps")
+
+
+def without_pauses(tx: Transaction) -> None:
+    tx.execute("DELETE FROM pauses")
 
 
 def exchange(tx: Transaction) -> None:
@@ -94,8 +99,24 @@ BAD: list[tuple[str, Given, str, dict[str, Any]]] = [
     ("held_payments_payment_id_fingerprint_key", lambda tx: insert(tx, "held_payments"),
      "held_payments", {"reason": "malformed"}),
     ("held_payments_reason_check", nothing, "held_payments", {"reason": "no idea"}),
-    ("decided_when_decided", nothing, "held_payments", {"state": "accepted"}),
+    ("decided_when_decided", nothing, "held_payments",
+     {"state": "rejected", "decided_by": "me", "decided_why": "x"}),
     ("decided_when_decided", nothing, "held_payments", {"decided_at": NOW}),
+    ("decided_by_somebody_for_a_reason", nothing, "held_payments",
+     {"state": "rejected", "decided_at": NOW, "decided_by": "me"}),
+    ("decided_by_somebody_for_a_reason", nothing, "held_payments", {"decided_why": "x"}),
+    ("named_when_accepted", nothing, "held_payments", {"named_wei": 1}),
+    ("pauses_part_check", nothing, "pauses", {"part": "everything"}),
+    ("pauses_pkey", nothing, "pauses", {}),
+    ("paused_by_somebody_for_a_reason", without_pauses, "pauses", {"paused_at": NOW}),
+    ("paused_by_somebody_for_a_reason", without_pauses, "pauses", {"who": "me", "why": "x"}),
+    ("nothing_left_when_written_off", batch, "payments", {"state": "written_off"}),
+    ("block_when_mined", swap, "transfers",
+     {**COMPLETE["transfers"], "state": "failed", "block_hash": None}),
+    ("a_payment_is_kept", nothing, "discarded_letters", {"body": None}),
+    ("discarded_letters_body_sha256_check", nothing, "discarded_letters", {"body_sha256": "x"}),
+    ("discarded_letters_queue_message_id_key", lambda tx: insert(tx, "discarded_letters"),
+     "discarded_letters", {"body": "other"}),
     ("batches_payments_count_check", nothing, "batches", {"payments_count": 0}),
     ("batches_claimed_wei_check", nothing, "batches", {"claimed_wei": 0}),
     ("batches_eth_usd_check", nothing, "batches", {"eth_usd": 0}),
@@ -166,7 +187,12 @@ BAD: list[tuple[str, Given, str, dict[str, Any]]] = [
     ("tip_within_fee", signed, "transfer_attempts",
      {"attempt_no": 2, "tx_hash": OTHER_TX_HASH, "max_priority_fee_per_gas_wei": 23}),
     ("cancel_pays_nothing", signed, "transfer_attempts",
-     {"attempt_no": 2, "tx_hash": OTHER_TX_HASH, "kind": "cancel"}),
+     {"attempt_no": 2, "tx_hash": OTHER_TX_HASH, "kind": "cancel", "to_address": WALLET}),
+    ("cancel_pays_its_wallet", signed, "transfer_attempts",
+     {"attempt_no": 2, "tx_hash": OTHER_TX_HASH, "kind": "cancel", "value_wei": 0}),
+    ("order_repeats_what_was_signed", signed, "transfer_attempts",
+     {"attempt_no": 2, "tx_hash": None, "raw_transaction": None, "state": "ordered",
+      "value_wei": 98}),
     ("transfer_attempts_gas_limit_check", signed, "transfer_attempts",
      {"attempt_no": 2, "tx_hash": OTHER_TX_HASH, "gas_limit": 20_999}),
 ]  # fmt: skip

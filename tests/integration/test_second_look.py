@@ -18,7 +18,6 @@ from microbatch.market.model import ETH_TO_USDT
 from microbatch.messages import ExchangeStatusObserved, Outgoing, PaymentExecutionRequest
 from microbatch.operations.acts import perform
 from microbatch.operations.invariants import broken_invariants
-from microbatch.operations.requests import Surroundings
 from microbatch.platform.database import Database
 from microbatch.vendors.changenow import ExchangeError
 from microbatch.vendors.ethereum.key_signer import KeySigner
@@ -238,13 +237,6 @@ def test_what_cannot_be_stored_is_refused_as_input(pipeline: Pipeline, why: str)
         "who": "op",
         "why": why,
     }
-    surroundings = Surroundings(
-        is_checksummed=lambda _address: True,
-        never_paid=frozenset(),
-        fee_per_gas_ceiling_wei=1,
-        address_hold_seconds=86_400,
-        depths=dict,
-    )
     with pytest.raises(InvalidInput, match="stored"), pipeline.database.transaction() as tx:
-        perform(request, tx, pipeline.now, surroundings)
+        perform(request, tx, pipeline.now, pipeline.surroundings)
     assert json.dumps(one(pipeline, "SELECT value FROM settings")) == '{"value": "20.00"}'

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from microbatch.intake.model import Client, Credit, Hold, HoldReason, Notice, Policy, judge
+from microbatch.intake.model import (
+    Client,
+    Credit,
+    Hold,
+    HoldReason,
+    Notice,
+    Policy,
+    judge,
+)
 from microbatch.money import Wei
 
 ETH = 10**18
@@ -112,6 +120,7 @@ def test_the_reasons_are_those_that_the_schema_knows() -> None:
         "implausible_amount",
         "amount_unknown",
         "malformed",
+        "ingress_paused",
     }
 
 
@@ -129,9 +138,10 @@ def test_what_is_odd_says_what_was_seen() -> None:
         assert hold.detail.startswith(words)
 
 
-def test_every_reason_but_conflict_has_been_seen() -> None:
-    # a conflict is between two notifications: the service sees it, no single one shows it
-    assert {reason for reason, _, _ in HELD} == set(HoldReason) - {HoldReason.CONFLICT}
+def test_every_reason_that_one_notification_shows_has_been_seen() -> None:
+    # a conflict is between two of them, and a pause is not in any: the service sees those
+    others = {HoldReason.CONFLICT, HoldReason.INGRESS_PAUSED}
+    assert {reason for reason, _, _ in HELD} == set(HoldReason) - others
 
 
 @pytest.mark.parametrize("amount", ["0.000000000000000001", "10"])

@@ -51,6 +51,11 @@ KINDS: dict[str, Kind] = {
         "a payment is kept for a person to decide about, not credited",
         {**PAYMENT, "reason": "why, one word", "detail": "why, one sentence"},
     ),
+    "payment.rejected": Kind(
+        "1",
+        "a person has decided that a held payment does not count",
+        {**PAYMENT, "reason": "what it was held for, one word", "why": "what the person said"},
+    ),
     "batch.opened": Kind(
         "1",
         "payments were claimed for one exchange",

@@ -24,6 +24,8 @@ from microbatch.market import service as market
 from microbatch.market.model import ETH_TO_USDT, ETH_USD
 from microbatch.messages import Outgoing
 from microbatch.money import Usd, Wei, value_usd, wei_below
+from microbatch.pauses import service as pauses
+from microbatch.pauses.model import Part
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import logger
 from microbatch.swap import service as swaps
@@ -31,6 +33,7 @@ from microbatch.swap.model import Terms
 
 UNBOUNDED = Wei(10**60)
 STARTS_MAX = 5
+NOTHING = Claimed(0, Wei(0), Usd(Decimal(0)), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +88,11 @@ def check_threshold(tx: Transaction, now: datetime, policy: Policy) -> Check:
     seen = _seen(tx, now, policy)
     limits = _limits(tx, policy, seen)
     batch_id = uuid4()
-    claimed, decision = _claim_and_decide(tx, batch_id, seen, limits, now)
+    claimed, decision = (
+        (NOTHING, Wait(WaitReason.PAUSED))
+        if pauses.is_paused(tx, Part.CONVERSION)
+        else _claim_and_decide(tx, batch_id, seen, limits, now)
+    )
     _tell_wait(decision, claimed, limits, now)
     opened = isinstance(decision, Open)
     store.insert_check(

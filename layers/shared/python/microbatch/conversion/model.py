@@ -14,7 +14,7 @@ EDGES: dict[str, frozenset[str]] = {
     "pay_ordered": frozenset({"paid", "released", "parked"}),
     "paid": frozenset({"finished", "released", "parked"}),
     "finished": frozenset({"distributed"}),
-    "parked": frozenset({"finished", "released"}),
+    "parked": frozenset({"paid", "finished", "released"}),
     "distributed": frozenset(),
     "released": frozenset(),
 }
@@ -31,6 +31,7 @@ class WaitReason(StrEnum):
     BELOW_MINIMUM = "below_provider_minimum"
     ABOVE_MAXIMUM = "above_provider_maximum"
     OUT_OF_BAND = "rate_out_of_band"
+    PAUSED = "conversion_paused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,6 +118,18 @@ def park(tx: Transaction, batch_id: str, reason: str, now: datetime) -> list[Out
     return _events(tx, batch_id, now)
 
 
+def awaits_its_result(tx: Transaction, batch_id: str) -> bool:
+    """Whether what has arrived for the batch is still to be distributed."""
+    batch = store.lock_batch(tx, batch_id)
+    return batch is not None and batch["state"] == "finished"
+
+
+def asked_again(tx: Transaction, batch_id: str, now: datetime) -> None:
+    """A person has the batch's exchange asked again."""
+    if not store.unpark(tx, batch_id, now):
+        raise IllegalTransition(f"batch {batch_id} is not parked")
+
+
 def _advance(tx: Transaction, batch_id: str, state_from: str, state_to: str, now: datetime) -> None:
     if store.move(tx, batch_id, state_from=state_from, state_to=state_to, now=now):
         return

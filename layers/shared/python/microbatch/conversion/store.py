@@ -228,6 +228,22 @@ def move(
     )
 
 
+def unpark(tx: Transaction, batch_id: str, now: datetime) -> bool:
+    """A parked batch goes on where it was; False when it is not parked.
+
+    What has been told of it is that it was opened: parked again, that is told again.
+    """
+    return bool(
+        tx.execute(
+            "UPDATE batches SET state = 'paid', state_since = %(now)s,"
+            " announced_state = CASE WHEN announced_state IS NOT NULL THEN 'claimed' END"
+            " WHERE batch_id = %(batch_id)s AND state = 'parked'",
+            batch_id=batch_id,
+            now=now,
+        )
+    )
+
+
 def undistributed(tx: Transaction, standstill: Standstill, limit: int) -> list[str]:
     """Batches whose USDT arrived long ago and has not been distributed."""
     rows = tx.all(

@@ -42,3 +42,8 @@ def cancel(
         attempt_store.order_cancel(tx, unique_id, fees, now)
         logger.warning("cancel_ordered", unique_id=unique_id, nonce=transfer.nonce)
     return transfer, [Outgoing("hostpay-payment-execute", execution(transfer, now))]
+
+
+def is_ordered(tx: Transaction, unique_id: str) -> bool:
+    """Whether a cancel of this transfer is ordered or out."""
+    return attempt_store.has_cancel(tx, unique_id)

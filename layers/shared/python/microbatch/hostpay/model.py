@@ -16,7 +16,7 @@ EDGES: dict[str, frozenset[str]] = {
     "broadcast": frozenset({"mined", "parked"}),
     "mined": frozenset({"broadcast", "confirmed", "failed"}),
     "confirmed": frozenset({"broadcast", "settled"}),
-    "parked": frozenset({"requested", "rejected", "broadcast", "mined"}),
+    "parked": frozenset({"requested", "rejected", "broadcast", "mined", "failed"}),
     "settled": frozenset(),
     "rejected": frozenset(),
     "failed": frozenset(),
@@ -82,6 +82,8 @@ class Transfer:
     block_hash: str | None
     gas_used: int | None
     reason: str | None
+    wait_reason: str | None = None  # why an approved one is not signed
+    consumed_by_hash: str | None = None  # another's transaction on its nonce, finalized
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> "Transfer":

@@ -46,6 +46,9 @@ def _preflight(
 ) -> list[Outgoing]:
     del policy
     at = min(now, datetime.fromtimestamp(message.timestamp, UTC))  # its clock may run ahead
+    if not message.unique_id:  # a person has asked about the wallet
+        wallet_store.note_look(tx, message, at)
+        return []
     if not store.set_preflight(tx, message, at):
         return []
     return messages_due(tx, locked(tx, message.unique_id), now)
@@ -160,6 +163,7 @@ def _nonce_found(
         return []  # the question for its receipts goes on
     reason = f"nonce_consumed_by_another_transaction: {message.nonce} by {message.tx_hash}"
     freeze(tx, transfer, reason, now)
+    store.note_consumed(tx, transfer.unique_id, message.tx_hash, message.block_number)
     return park(tx, transfer, "nonce_consumed_by_another_transaction", now)
 
 

@@ -21,6 +21,7 @@ from microbatch.hostpay.moves import freeze, locked, move, park
 from microbatch.hostpay.service import Policy
 from microbatch.market import service as market
 from microbatch.messages import Outgoing, PaymentExecutionRequest
+from microbatch.pauses import service as pauses
 from microbatch.payout import service as payouts
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import count, logger
@@ -83,7 +84,8 @@ def sign(
     """Sign an approved transfer from its row, once. The message is only a hint which.
 
     A transfer that is signed already has its committed bytes sent again; every other state signs
-    nothing.
+    nothing. What is out may be bumped and cancelled during a pause: no more money moves by that,
+    and what lies unmined can be mined at any time.
     """
     transfer = locked(tx, message.unique_id)
     if transfer.state in ("signed", "broadcast") and attempt_store.ordered(tx, transfer.unique_id):
@@ -95,6 +97,11 @@ def sign(
     objection = payouts.objection(tx, transfer.unique_id, now)
     if objection is not None:
         return _give_up(tx, transfer, objection, now)
+    paused = pauses.signing_waits(tx, transfer.context)
+    if paused is not None:  # nobody asks meanwhile: whoever resumes has the reconciler look
+        store.note_wait(tx, transfer.unique_id, paused, now)
+        logger.info("signing_paused", unique_id=transfer.unique_id, reason=paused)
+        return []
     ruling = readiness(transfer, policy.limits, now)
     if ruling.verdict is not Verdict.SIGN:
         return _follow(tx, transfer, ruling, now, policy)
@@ -216,9 +223,9 @@ def _follow(
         return park(tx, transfer, ruling.reason, now)
     if ruling.verdict is Verdict.FREEZE:
         freeze(tx, transfer, ruling.reason, now)
-    store.note_wait(tx, transfer.unique_id, ruling.reason, now)
     if ruling.reason != WINDOW_FULL:  # that one ends by itself, with the next block
         count("signing_waits")
+    store.note_wait(tx, transfer.unique_id, ruling.reason, now)
     logger.warning("signing_waits", unique_id=transfer.unique_id, reason=ruling.reason)
     return looks_again(tx, transfer, now, policy.pace, at_once=False)
 

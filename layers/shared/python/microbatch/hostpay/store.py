@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from microbatch.hostpay.model import Transfer
 from microbatch.messages import PreflightObserved, ReceiptObserved
@@ -13,7 +14,7 @@ COLUMNS = """unique_id, context, kind, swap_id, cn_api_id, wallet, chain_id, cur
     preflight_at, preflight_chain_id, preflight_balance_wei, preflight_token_units,
     preflight_latest_nonce, preflight_pending_nonce, preflight_finalized_nonce,
     preflight_base_fee_wei, preflight_tip_wei, preflight_gas, preflight_problem, tx_hash,
-    block_number, block_hash, gas_used, reason"""
+    block_number, block_hash, gas_used, reason, wait_reason, consumed_by_hash"""
 
 
 def insert(
@@ -164,6 +165,36 @@ def end_wait(tx: Transaction, unique_id: str) -> None:
         "UPDATE transfers SET wait_reason = NULL, waits_since = NULL"
         " WHERE unique_id = %(unique_id)s AND wait_reason IS NOT NULL",
         unique_id=unique_id,
+    )
+
+
+def wake(tx: Transaction, reason: str) -> int:
+    """Let the reconciler look at what waits for this, as if nobody had; how many they are."""
+    return tx.execute(
+        "UPDATE transfers SET asked_at = NULL WHERE state = 'approved'"
+        " AND wait_reason = %(reason)s",
+        reason=reason,
+    )
+
+
+def note_consumed(tx: Transaction, unique_id: str, tx_hash: str, block_number: int) -> None:
+    """Note the transaction that has consumed the transfer's nonce in its place."""
+    tx.execute(
+        "UPDATE transfers SET consumed_by_hash = %(tx_hash)s, consumed_at_block = %(block_number)s"
+        " WHERE unique_id = %(unique_id)s",
+        unique_id=unique_id,
+        tx_hash=tx_hash,
+        block_number=block_number,
+    )
+
+
+def out(tx: Transaction, contexts: Sequence[str]) -> list[dict[str, Any]]:
+    """What is signed and not mined, by state and currency."""
+    return tx.all(
+        "SELECT state, currency, count(*) AS transfers_count, sum(amount_units)::text AS"
+        " amount_units FROM transfers WHERE state IN ('signed', 'broadcast')"
+        " AND context = ANY(%(contexts)s) GROUP BY 1, 2 ORDER BY 1, 2",
+        contexts=list(contexts),
     )
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from microbatch.hostpay.model import Transfer, WalletState
+from microbatch.messages import PreflightObserved
 from microbatch.platform.database import Transaction
 
 
@@ -44,6 +45,43 @@ def freeze_wallet(tx: Transaction, wallet: str, chain_id: int, reason: str, now:
         chain_id=chain_id,
         reason=reason,
         now=now,
+    )
+
+
+def look_at_wallet(tx: Transaction, wallet: str, chain_id: int) -> dict[str, Any] | None:
+    """The wallet and what a node said of it when a person last asked; its row locked."""
+    return tx.one(
+        "SELECT address, status, reason, first_nonce, next_nonce, looked_at, latest_nonce,"
+        " pending_nonce, finalized_nonce FROM wallets"
+        " WHERE address = %(wallet)s AND chain_id = %(chain_id)s FOR UPDATE",
+        wallet=wallet,
+        chain_id=chain_id,
+    )
+
+
+def note_look(tx: Transaction, seen: PreflightObserved, at: datetime) -> None:
+    """Note a node's counts of a wallet that a person has asked about."""
+    tx.execute(
+        "UPDATE wallets SET looked_at = %(at)s, latest_nonce = %(latest)s,"
+        " pending_nonce = %(pending)s, finalized_nonce = %(finalized)s"
+        " WHERE address = lower(%(wallet)s) AND chain_id = %(chain_id)s"
+        " AND (looked_at IS NULL OR looked_at <= %(at)s)",
+        wallet=seen.wallet,
+        chain_id=seen.chain_id,
+        at=at,
+        latest=seen.latest_nonce,
+        pending=seen.pending_nonce,
+        finalized=seen.finalized_nonce,
+    )
+
+
+def activate_wallet(tx: Transaction, wallet: str, chain_id: int) -> None:
+    """Let a frozen wallet sign again."""
+    tx.execute(
+        "UPDATE wallets SET status = 'active', reason = NULL"
+        " WHERE address = %(wallet)s AND chain_id = %(chain_id)s AND status = 'frozen'",
+        wallet=wallet,
+        chain_id=chain_id,
     )
 
 

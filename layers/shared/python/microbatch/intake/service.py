@@ -2,11 +2,22 @@
 
 from datetime import datetime
 
-from microbatch.events import event
-from microbatch.intake import store
+from microbatch.intake import held_store, store, telling
+from microbatch.intake import unparking as unparking  # noqa: PLC0414 - for operations
+from microbatch.intake.deciding import Decision as Decision  # noqa: PLC0414
+from microbatch.intake.deciding import Word as Word  # noqa: PLC0414
+from microbatch.intake.deciding import accept as accept  # noqa: PLC0414
+from microbatch.intake.deciding import judge_again as judge_again  # noqa: PLC0414
+from microbatch.intake.deciding import no_longer_paused as no_longer_paused  # noqa: PLC0414
+from microbatch.intake.deciding import note_told as note_told  # noqa: PLC0414
+from microbatch.intake.deciding import reject as reject  # noqa: PLC0414
+from microbatch.intake.deciding import tell as tell  # noqa: PLC0414
+from microbatch.intake.deciding import untold as untold  # noqa: PLC0414
 from microbatch.intake.model import Credit, Hold, HoldReason, Notice, Policy, judge
 from microbatch.market import service as market
 from microbatch.messages import Outgoing, PaymentReceived
+from microbatch.pauses import service as pauses
+from microbatch.pauses.model import Part
 from microbatch.payout import service as payouts
 from microbatch.payout.model import Policy as PayoutPolicy
 from microbatch.platform.database import Transaction
@@ -29,10 +40,10 @@ def accumulate(
     notice = _notice(message)
     store.lock_payment_id(tx, notice.payment_id)
     booked = store.fingerprint(tx, notice.payment_id)
-    held = store.held_fingerprints(tx, notice.payment_id)
-    known = notice.fingerprint in (booked, *held)
-    if known:
+    held = held_store.fingerprints(tx, notice.payment_id)
+    if notice.fingerprint in (booked, *held):
         logger.info("payment_duplicate", payment_id=notice.payment_id)
+        told = telling.of_version(tx, notice.payment_id, notice.fingerprint, now)
     else:
         verdict = _conflict(booked, held, notice) or judge(
             notice,
@@ -40,34 +51,22 @@ def accumulate(
             market.fresh_price(tx, now, policy.observation_max_age_seconds),
             policy,
             market.last_price(tx, now),
+            ingress_paused=pauses.is_paused(tx, Part.INGRESS),
         )
-        _keep(tx, notice, verdict, now)
-    told = _events(tx, notice, now)  # before a payout takes the payment on
+        told = _keep(tx, notice, verdict, now)  # before a payout takes the payment on
     return [*told, *payouts.open_instant(tx, now, notice.payment_id, payout_policy)]
 
 
-def _keep(tx: Transaction, notice: Notice, verdict: Credit | Hold, now: datetime) -> None:
+def _keep(tx: Transaction, notice: Notice, verdict: Credit | Hold, now: datetime) -> list[Outgoing]:
     if isinstance(verdict, Credit):
-        store.insert_payment(tx, notice, verdict, now)
+        store.insert_payment(
+            tx, notice, verdict, fingerprint=notice.fingerprint, received_at=now, now=now
+        )
         logger.info("payment_accumulated", payment_id=notice.payment_id, net_wei=verdict.net_wei)
-    else:
-        store.insert_held(tx, notice, verdict, now)
-        logger.warning("payment_held", payment_id=notice.payment_id, reason=verdict.reason.value)
-
-
-def _events(tx: Transaction, notice: Notice, now: datetime) -> list[Outgoing]:
-    """What is told of this notification, from what is stored of it."""
-    booked = store.booked(tx, notice.payment_id, notice.fingerprint)
-    if booked is not None:
-        at = booked.pop("received_at")
-        subject = notice.payment_id
-        return [event("payment.accumulated", subject, booked, occurred_at=at, now=now)]
-    held = store.held(tx, notice.payment_id, notice.fingerprint)
-    if held is None:
-        return []
-    at = held.pop("held_at")
-    subject = f"{notice.payment_id}|{notice.fingerprint.hex()}"
-    return [event("payment.held", subject, held, occurred_at=at, now=now)]
+        return telling.of_booked(tx, notice.payment_id, notice.fingerprint, now)
+    held_store.insert(tx, notice, verdict, now)
+    logger.warning("payment_held", payment_id=notice.payment_id, reason=verdict.reason.value)
+    return telling.of_version(tx, notice.payment_id, notice.fingerprint, now)
 
 
 def _conflict(booked: bytes | None, held: list[bytes], notice: Notice) -> Hold | None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from microbatch.intake.model import Client, Credit, Hold, Notice
+from microbatch.intake.model import Client, Credit, Notice
 from microbatch.platform.database import Transaction
 
 
@@ -12,6 +12,16 @@ def lock_payment_id(tx: Transaction, payment_id: str) -> None:
     tx.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended(%(payment_id)s, 0))", payment_id=payment_id
     )
+
+
+def try_lock_payment_id(tx: Transaction, payment_id: str) -> bool:
+    """The same, without waiting for anybody; False when somebody has it."""
+    row = tx.one(
+        "SELECT pg_try_advisory_xact_lock(hashtextextended(%(payment_id)s, 0)) AS locked",
+        payment_id=payment_id,
+    )
+    assert row is not None
+    return bool(row["locked"])
 
 
 def client(tx: Transaction, client_id: str) -> Client | None:
@@ -33,16 +43,15 @@ def fingerprint(tx: Transaction, payment_id: str) -> bytes | None:
     return row["fingerprint"] if row else None
 
 
-def held_fingerprints(tx: Transaction, payment_id: str) -> list[bytes]:
-    """The fingerprints under which this id is held or was decided about."""
-    rows = tx.all(
-        "SELECT fingerprint FROM held_payments WHERE payment_id = %(payment_id)s",
-        payment_id=payment_id,
-    )
-    return [row["fingerprint"] for row in rows]
-
-
-def insert_payment(tx: Transaction, notice: Notice, credit: Credit, now: datetime) -> None:
+def insert_payment(
+    tx: Transaction,
+    notice: Notice,
+    credit: Credit,
+    *,
+    fingerprint: bytes,
+    received_at: datetime,
+    now: datetime,
+) -> None:
     """Book a payment. Its id is locked and new: a second row would be an error."""
     tx.execute(
         """
@@ -50,13 +59,15 @@ def insert_payment(tx: Transaction, notice: Notice, credit: Credit, now: datetim
             received_at, received_wei, fee_percent, fee_wei, net_wei, invoice_usd, net_usd,
             net_usd_from, paid_at, fingerprint, notification)
         VALUES (%(payment_id)s, %(source)s, %(client_id)s, %(state)s, %(state)s, %(now)s,
-            %(now)s, %(received_wei)s, %(fee_percent)s, %(fee_wei)s, %(net_wei)s, %(invoice_usd)s,
-            %(net_usd)s, %(net_usd_from)s, %(paid_at)s, %(fingerprint)s, %(notification)s)
+            %(received_at)s, %(received_wei)s, %(fee_percent)s, %(fee_wei)s, %(net_wei)s,
+            %(invoice_usd)s, %(net_usd)s, %(net_usd_from)s, %(paid_at)s, %(fingerprint)s,
+            %(notification)s)
         """,
         payment_id=notice.payment_id,
         source=notice.source,
         client_id=notice.client_id,
         state=credit.state,
+        received_at=received_at,
         now=now,
         received_wei=credit.received_wei,
         fee_percent=credit.fee_percent,
@@ -66,44 +77,8 @@ def insert_payment(tx: Transaction, notice: Notice, credit: Credit, now: datetim
         net_usd=credit.net_usd,
         net_usd_from=credit.net_usd_from,
         paid_at=notice.paid_at,
-        fingerprint=notice.fingerprint,
+        fingerprint=fingerprint,
         notification=notice.body,
-    )
-
-
-def insert_held(tx: Transaction, notice: Notice, hold: Hold, now: datetime) -> bool:
-    """Keep a payment that is not credited; False when this very notification is held already."""
-    fields: dict[str, Any] = {
-        "payment_id": notice.payment_id,
-        "source": notice.source,
-        "client_id": notice.client_id,
-        "reason": hold.reason.value,
-        "detail": hold.detail,
-        "received_amount": notice.received_amount,
-        "received_currency": notice.received_currency,
-        "received_network": notice.received_network,
-        "invoice_usd": notice.invoice_usd,
-        "order_id": notice.order_id,
-        "parent_payment_id": notice.parent_payment_id,
-        "paid_at": notice.paid_at,
-        "fingerprint": notice.fingerprint,
-        "notification": notice.body,
-        "now": now,
-    }
-    return bool(
-        tx.execute(
-            """
-            INSERT INTO held_payments (payment_id, source, client_id, reason, detail,
-                received_amount, received_currency, received_network, invoice_usd, order_id,
-                parent_payment_id, paid_at, fingerprint, notification, state, held_at)
-            VALUES (%(payment_id)s, %(source)s, %(client_id)s, %(reason)s, %(detail)s,
-                %(received_amount)s, %(received_currency)s, %(received_network)s, %(invoice_usd)s,
-                %(order_id)s, %(parent_payment_id)s, %(paid_at)s, %(fingerprint)s,
-                %(notification)s, 'held', %(now)s)
-            ON CONFLICT (payment_id, fingerprint) DO NOTHING
-            """,
-            **fields,
-        )
     )
 
 
@@ -119,11 +94,36 @@ def booked(tx: Transaction, payment_id: str, fingerprint: bytes) -> dict[str, An
     )
 
 
-def held(tx: Transaction, payment_id: str, fingerprint: bytes) -> dict[str, Any] | None:
-    """What is told of a held payment."""
+def lock_parked(tx: Transaction, payment_id: str) -> dict[str, Any] | None:
+    """A payment that waits for a person, locked; and the state of the batch it was last in."""
     return tx.one(
-        "SELECT payment_id, client_id, reason, detail, held_at FROM held_payments"
-        " WHERE payment_id = %(payment_id)s AND fingerprint = %(fingerprint)s",
+        "SELECT payment_id, client_id, state, credited_as, convertible_wei, share_microusdt,"
+        " payments.batch_id::text AS batch_id, park_reason, (SELECT batches.state FROM batches"
+        "   WHERE batches.batch_id = payments.batch_id) AS batch_state"
+        " FROM payments WHERE payment_id = %(payment_id)s AND state = 'parked'"
+        " FOR UPDATE OF payments",
         payment_id=payment_id,
-        fingerprint=fingerprint,
+    )
+
+
+def unpark(tx: Transaction, payment_id: str, state_to: str, now: datetime) -> None:
+    """A parked payment is tried again as if it never had been."""
+    tx.execute(
+        "UPDATE payments SET state = %(state_to)s, state_since = %(now)s, park_reason = NULL,"
+        " attempts = 0, payout_not_before = NULL,"
+        " batch_id = CASE WHEN share_microusdt IS NOT NULL THEN batch_id END"
+        " WHERE payment_id = %(payment_id)s AND state = 'parked'",
+        payment_id=payment_id,
+        state_to=state_to,
+        now=now,
+    )
+
+
+def write_off(tx: Transaction, payment_id: str, now: datetime) -> None:
+    """A parked payment of which nothing is left is over."""
+    tx.execute(
+        "UPDATE payments SET state = 'written_off', state_since = %(now)s, park_reason = NULL"
+        " WHERE payment_id = %(payment_id)s AND state = 'parked'",
+        payment_id=payment_id,
+        now=now,
     )

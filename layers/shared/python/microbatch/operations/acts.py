@@ -1,87 +1,76 @@
 """An operator's acts: each is checked, done once, and recorded with who and why."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
-from microbatch.errors import InvalidInput
-from microbatch.hostpay.service import cancel
 from microbatch.messages import Outgoing
-from microbatch.operations import clients, store
-from microbatch.operations.requests import Request, Surroundings, record, text_in, usd_in
-from microbatch.operations.status import status
+from microbatch.operations import clients, holding, pausing, redriving, settings, unparking
+from microbatch.operations.looking import LOOKS, Looked
+from microbatch.operations.requests import (
+    Request,
+    Surroundings,
+    act_in,
+    check_author,
+    is_dry_run,
+)
 from microbatch.platform.database import Transaction
 
-
-def perform(
-    request: Request, tx: Transaction, now: datetime, surroundings: Surroundings
-) -> tuple[dict[str, Any], list[Outgoing]]:
-    """(what came of it, messages to send). Raises InvalidInput, having changed nothing."""
-    if not isinstance(request, Mapping):
-        raise InvalidInput('a request is a JSON object: {"act": …, "who": …, "why": …, …}')
-    act = request.get("act")
-    if not isinstance(act, str) or act not in ACTS:
-        known = ", ".join(sorted(ACTS))
-        raise InvalidInput(f"act {act!r} is not known; it is one of {known}")
-    if act in _SENDING:
-        return _SENDING[act](request, tx, now, surroundings)
-    return _ACTS[act](request, tx, now, surroundings), []
-
-
-def _cancel_transfer(
-    request: Request, tx: Transaction, now: datetime, surroundings: Surroundings
-) -> tuple[dict[str, Any], list[Outgoing]]:
-    unique_id = text_in(request, "unique_id", r"[A-Z0-9]{16}")
-    transfer, outgoing = cancel(tx, unique_id, now, surroundings.fee_per_gas_ceiling_wei)
-    before = {"state": transfer.state, "nonce": transfer.nonce}
-    record(request, tx, now, unique_id, before, {**before, "cancel": "ordered"})
-    return {"transfer": {"unique_id": unique_id, **before}, "cancel": "ordered"}, outgoing
-
-
-def _get_threshold(
-    request: Request, tx: Transaction, now: datetime, surroundings: Surroundings
-) -> dict[str, Any]:
-    del request, now, surroundings
-    return {"threshold_usd": store.setting(tx, "threshold_usd")}
-
-
-def _set_threshold(
-    request: Request, tx: Transaction, now: datetime, surroundings: Surroundings
-) -> dict[str, Any]:
-    del surroundings
-    value = usd_in(request, "threshold_usd")
-    if Decimal(value) <= 0:
-        raise InvalidInput("threshold_usd must be above zero")
-    before = store.setting(tx, "threshold_usd")
-    if before == value:
-        return {"threshold_usd": value, "before": before, "changed": False}
-    store.set_setting(tx, "threshold_usd", value, now)
-    record(request, tx, now, "threshold_usd", before, value)
-    return {"threshold_usd": value, "before": before, "changed": True}
-
-
-def _status(
-    request: Request, tx: Transaction, now: datetime, surroundings: Surroundings
-) -> dict[str, Any]:
-    del request
-    return status(tx, now, surroundings.depths())
-
-
-_ACTS: dict[str, Callable[[Request, Transaction, datetime, Surroundings], dict[str, Any]]] = {
-    "clients pause": clients.pause,
-    "clients resume": clients.pause,
-    "clients show": clients.show,
-    "threshold get": _get_threshold,
-    "threshold set": _set_threshold,
-    "status": _status,
-}
-
 Done = tuple[dict[str, Any], list[Outgoing]]
-_SENDING: dict[str, Callable[[Request, Transaction, datetime, Surroundings], Done]] = {
-    "clients add": clients.add,
-    "clients address": clients.set_address,
-    "transfers cancel": _cancel_transfer,
-}
 
-ACTS = frozenset({*_ACTS, *_SENDING})
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """What an act does, and whether that changes anything."""
+
+    do: Callable[[Request, Transaction, datetime, Surroundings], Done]
+    changes: bool = True  # so it wants who and why
+    rehearsed: bool = False  # it moves or releases money: `dry_run` says what would happen
+
+
+def _looking(look: Callable[[Request, Transaction, datetime, Surroundings], Looked]) -> Act:
+    return Act(do=lambda *asked: (look(*asked), []), changes=False)
+
+
+ACTS_IN_ONE_TRANSACTION: dict[str, Act] = {
+    "accept": Act(do=holding.accept, rehearsed=True),
+    "cancel": Act(do=unparking.cancel, rehearsed=True),
+    "clients add": Act(do=clients.add),
+    "clients address": Act(do=clients.set_address),
+    "clients list": Act(do=clients.show_all, changes=False),
+    "clients pause": Act(do=clients.pause),
+    "clients resume": Act(do=clients.pause),
+    "clients show": Act(do=clients.show, changes=False),
+    "pause": Act(do=pausing.pause),
+    "reject": Act(do=holding.reject),
+    "release": Act(do=unparking.release, rehearsed=True),
+    "resume": Act(do=pausing.resume),
+    "retry": Act(do=unparking.retry, rehearsed=True),
+    "threshold get": Act(do=settings.get_threshold, changes=False),
+    "threshold set": Act(do=settings.set_threshold),
+    "wallets activate": Act(do=unparking.activate, rehearsed=True),
+    **{name: _looking(look) for name, look in LOOKS.items()},
+}
+ACTS = frozenset({*ACTS_IN_ONE_TRANSACTION, *redriving.ACTS})
+
+
+def perform(request: Request, tx: Transaction, now: datetime, surroundings: Surroundings) -> Done:
+    """(what came of it, messages to send). Raises InvalidInput, having changed nothing."""
+    name = act_in(request, sorted(ACTS))
+    act = ACTS_IN_ONE_TRANSACTION[name]
+    if act.changes:
+        check_author(request)
+    if not is_dry_run(request, act.rehearsed):
+        answer, outgoing = act.do(request, tx, now, surroundings)
+        return ({**answer, "sent": _counted(outgoing)} if act.changes else answer), outgoing
+    with tx.savepoint() as point:  # done in earnest, and undone
+        answer, outgoing = act.do(request, tx, now, surroundings)
+        tx.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        point.rollback()
+    return {**answer, "dry_run": True, "sent": _counted(outgoing)}, []
+
+
+def _counted(outgoing: Sequence[Outgoing]) -> dict[str, int]:
+    return dict(sorted(Counter(each.queue for each in outgoing).items()))

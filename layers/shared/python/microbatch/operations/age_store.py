@@ -1,5 +1,6 @@
-"""SQL of rows that are too old for the state they are in, one statement a state."""
+"""SQL of rows that are too old for the state they are in: one statement over all tables."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,16 @@ SMALL = (
 ADDRESS_SINCE = (
     "greatest(created_at, (SELECT max(changed_at) FROM address_changes c"
     " WHERE c.client_id = clients.client_id))"
+)
+HELD_BY_A_PAUSE = "reason IN ('ingress_paused', 'client_paused')"
+STILL_PAUSED = (
+    "(EXISTS (SELECT FROM pauses WHERE part = 'ingress' AND pauses.paused_at IS NOT NULL)"
+    " OR EXISTS (SELECT FROM clients c WHERE c.client_id = held_payments.client_id"
+    "   AND c.paused_at IS NOT NULL))"
+)
+PAUSED_UNTIL = (
+    "greatest(held_at, (SELECT max(at) FROM operator_acts"
+    " WHERE act IN ('resume', 'clients resume')))"
 )
 NEWEST_OBSERVATIONS = (
     "(SELECT name, coalesce((SELECT max(observed_at) FROM observations o WHERE o.name = n.name),"
@@ -44,7 +55,14 @@ _SPECIAL: dict[tuple[str, str], Standing] = {
         " WHERE c.client_id = payments.client_id AND c.paused_at IS NOT NULL)",
         "received_at",
     ),
-    ("held_payments", "held"): Standing("state = 'held'", "held_at"),
+    ("held_payments", "held"): Standing(f"state = 'held' AND NOT {HELD_BY_A_PAUSE}", "held_at"),
+    ("held_payments", "paused"): Standing(
+        f"state = 'held' AND {HELD_BY_A_PAUSE} AND NOT {STILL_PAUSED}", PAUSED_UNTIL
+    ),
+    ("held_payments", "untold"): Standing(
+        "announced_state IS DISTINCT FROM (CASE state WHEN 'held' THEN reason ELSE state END)",
+        "coalesce(decided_at, held_at)",
+    ),
     ("swaps", "created"): Standing(
         "state = 'created' AND "
         + NO_LIVE_TRANSFER.format(column="swap_id", table="swaps", key="swap_id")
@@ -88,18 +106,23 @@ _SPECIAL: dict[tuple[str, str], Standing] = {
 
 
 def older_than(
-    tx: Transaction, entity: str, state: str, before: datetime, names: list[str]
-) -> dict[str, Any] | None:
-    """How many rows have stood in this state since before then, and the oldest of them; or None.
+    tx: Transaction,
+    before: Mapping[tuple[str, str], datetime],
+    names: Sequence[str],
+) -> list[dict[str, Any]]:
+    """Of each (entity, state): how many rows have stood in it since before then, and the oldest.
 
-    `names`: of the observations that are kept fresh.
+    Only those with any. `names`: of the observations that are kept fresh.
     """
-    rows = _SPECIAL.get((entity, state), Standing(f"state = '{state}'"))
-    found = tx.one(
-        f"SELECT count(*) AS rows_count, min({rows.since}) AS oldest_since"  # noqa: S608
-        f" FROM {rows.source or entity} WHERE {rows.where} AND {rows.since} <= %(before)s",
-        before=before,
-        names=names,
+    counted = [
+        f"SELECT '{entity}' AS entity, '{state}' AS state, count(*) AS rows_count,"  # noqa: S608
+        f" min({rows.since}) AS oldest_since FROM {rows.source or entity}"
+        f" WHERE {rows.where} AND {rows.since} <= %(before_{place})s"
+        for place, (entity, state) in enumerate(before)
+        for rows in [_SPECIAL.get((entity, state), Standing(f"state = '{state}'"))]
+    ]
+    return tx.all(
+        f"SELECT * FROM ({' UNION ALL '.join(counted)}) AS counted WHERE rows_count > 0",  # noqa: S608
+        names=list(names),
+        **{f"before_{place}": at for place, at in enumerate(before.values())},
     )
-    assert found is not None
-    return found if found["rows_count"] else None

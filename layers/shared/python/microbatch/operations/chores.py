@@ -6,11 +6,14 @@ from datetime import datetime
 
 from microbatch.conversion import service as conversion
 from microbatch.hostpay import service as hostpay
+from microbatch.intake import service as intake
+from microbatch.intake.model import Policy as IntakePolicy
 from microbatch.market import service as market
 from microbatch.messages import Outgoing
 from microbatch.operations.lifetimes import Ages
 from microbatch.pace import Pace
 from microbatch.payout import service as payouts
+from microbatch.payout.model import Policy as PayoutPolicy
 from microbatch.platform.database import Transaction
 from microbatch.swap import service as swaps
 
@@ -23,6 +26,8 @@ class Policies:
     hostpay: hostpay.Policy
     source: market.Source
     ages: Ages
+    intake: IntakePolicy
+    payout: PayoutPolicy
 
     @property
     def pace(self) -> Pace:
@@ -111,6 +116,20 @@ CHORES: tuple[Chore, ...] = (
         table="address_changes",
         find=lambda tx, now, rules: payouts.untold_changes(tx, now, rules.pace),
         do=lambda tx, now, key, _: payouts.tell_change(tx, now, key),
+    ),
+    Chore(
+        name="payments held by a pause",
+        serves=(("held_payments", "paused"),),
+        table="held_payments",
+        find=lambda tx, now, _: intake.no_longer_paused(tx, now),
+        do=lambda tx, now, key, rules: intake.judge_again(tx, now, key, rules.intake, rules.payout),
+    ),
+    Chore(
+        name="held payments to tell of",
+        serves=(("held_payments", "untold"),),
+        table="held_payments",
+        find=lambda tx, now, rules: intake.untold(tx, now, rules.pace),
+        do=lambda tx, now, key, _: intake.tell(tx, now, key),
     ),
     Chore(
         name="observations",

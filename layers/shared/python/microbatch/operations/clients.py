@@ -7,11 +7,19 @@ from typing import Any
 from microbatch.errors import InvalidInput
 from microbatch.messages import Outgoing
 from microbatch.operations import store
-from microbatch.operations.requests import Request, Surroundings, record, text_in, usd_in
+from microbatch.operations.requests import (
+    Request,
+    Surroundings,
+    changed,
+    record,
+    text_in,
+    usd_in,
+)
 from microbatch.payout.service import address_changed, ask_about
 from microbatch.platform.database import Transaction
 
 CLIENT_ID = r"-?[0-9A-Za-z_]{1,64}"
+CLIENTS_MAX = 1000
 STRATEGIES = ("instant", "threshold")
 ZERO_ADDRESS = "0x" + "0" * 40
 DESTINATION = ("wallet_address", "payout_currency", "payout_network", "payout_extra_id")
@@ -40,11 +48,11 @@ def add(
                 f"client {wanted['client_id']} is registered with other particulars; "
                 "choose another client_id"
             )
-        return {"client": existing, "changed": False}, []
+        return changed(existing, existing), []
     store.insert_client(tx, wanted, now)
     added = store.client(tx, wanted["client_id"])
     record(request, tx, now, wanted["client_id"], None, added)
-    return {"client": added, "changed": True}, _questions(wanted, now)
+    return changed(None, added), _questions(wanted, now)
 
 
 def set_address(
@@ -77,7 +85,7 @@ def set_address(
         now=now,
     )
     told = [address_changed(change, now), *_questions({**wanted, "client_id": client_id}, now)]
-    return {"client": after, "changed": True, "matures_at": matures_at.isoformat()}, told
+    return {**changed(before, after), "matures_at": matures_at.isoformat()}, told
 
 
 def _same_address(
@@ -85,18 +93,29 @@ def _same_address(
 ) -> tuple[dict[str, Any], list[Outgoing]]:
     """Nothing changes; but an address that was refused is asked about once more."""
     if before["address_state"] != "refused":
-        return {"client": before, "changed": False}, []
+        return changed(before, before), []
     client_id = before["client_id"]
     store.ask_again(tx, client_id)
     after = store.client(tx, client_id)
     assert after is not None
     record(request, tx, now, client_id, before, after)
-    return {"client": after, "changed": True}, _questions(after, now)
+    return changed(before, after), _questions(after, now)
+
+
+def show_all(
+    request: Request, tx: Transaction, now: datetime, surroundings: Surroundings
+) -> tuple[dict[str, Any], list[Outgoing]]:
+    """Every client, a thousand at a time: those after the one that is named."""
+    del now, surroundings
+    after = text_in(request, "after_client_id", f"({CLIENT_ID})?", "")
+    clients = store.clients(tx, after, CLIENTS_MAX)
+    is_cut = len(clients) == CLIENTS_MAX
+    return {"clients": clients, "next": clients[-1]["client_id"] if is_cut else None}, []
 
 
 def show(
     request: Request, tx: Transaction, now: datetime, surroundings: Surroundings
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], list[Outgoing]]:
     """A client's particulars, what it has at this moment, and its last payouts."""
     del now, surroundings
     client_id = text_in(request, "client_id", CLIENT_ID)
@@ -107,7 +126,7 @@ def show(
         "client": client,
         "account": store.account(tx, client_id),
         "payouts": store.last_payouts(tx, client_id),
-    }
+    }, []
 
 
 def _destination(
@@ -155,8 +174,11 @@ def _questions(client: dict[str, Any], now: datetime) -> list[Outgoing]:
 
 def pause(
     request: Request, tx: Transaction, now: datetime, surroundings: Surroundings
-) -> dict[str, Any]:
-    """Pause a client, or let it go on: its payments are held, and nothing is paid to it."""
+) -> tuple[dict[str, Any], list[Outgoing]]:
+    """Pause a client, or let it go on: its payments are held, and nothing is paid to it.
+
+    What was held only because of that is credited by itself when it goes on.
+    """
     del surroundings
     client_id = text_in(request, "client_id", CLIENT_ID)
     before = store.client(tx, client_id)
@@ -164,8 +186,8 @@ def pause(
         raise InvalidInput(f"client {client_id} is not registered")
     pauses = request["act"] == "clients pause"
     if before["paused"] == pauses:
-        return {"client": before, "changed": False}
+        return changed(before, before), []
     store.set_client_paused(tx, client_id, now if pauses else None)
     after = store.client(tx, client_id)
     record(request, tx, now, client_id, before, after)
-    return {"client": after, "changed": True}
+    return changed(before, after), []

@@ -17,6 +17,7 @@ class Act(StrEnum):
     SETTLE = "settle"  # what has arrived is handed on, again
     PARK = "park"
     RELEASE = "release"  # given up, as nothing was signed: its payments are what they were before
+    JUDGE = "judge"  # credited, or held for another reason
     TELL = "tell"  # the event that tells of it, again
     ALARM = "alarm"  # nothing but that a person is told
     FOLLOW = "follow"  # it moves with another row, whose lifetime counts
@@ -123,7 +124,7 @@ def _untold(entity: str) -> Lifetime:
     )  # fmt: skip
 
 
-# "untold", "stale" and "waiting" are no values of a column: see parked and over-age rows in store.
+# "untold", "stale", "waiting" and "paused" are no values of a column: see age_store.
 LIFETIMES: tuple[Lifetime, ...] = (
     _of(
         "payments", "pending", "batch_max_age", Act.OPEN,
@@ -150,6 +151,13 @@ LIFETIMES: tuple[Lifetime, ...] = (
     _person(
         "held_payments", "held", "a decision whether it counts", "a person: `accept`, `reject`"
     ),
+    _of(
+        "held_payments", "paused", "every_run", Act.JUDGE,
+        "it is judged again in the order of arrival, once the pause is over",
+        "the end of a pause, of ingress or of its client",
+        "a person: `resume`, `clients resume`; `accept` for it alone", "hop_max_age",
+    ),
+    _untold("held_payments"),
     _follows("batches", "claimed", "swap", "its exchange to be created"),
     _follows("batches", "exchange_created", "swap", "its host payment to be ordered"),
     _follows("batches", "pay_ordered", "transfer", "its host payment to be confirmed"),
@@ -263,7 +271,7 @@ LIFETIMES: tuple[Lifetime, ...] = (
 # Nothing follows. A reorganisation alone takes an attempt out of "mined" or "superseded", with the
 # transfer that it is of.
 FINAL: dict[str, frozenset[str]] = {
-    "payments": frozenset({"paid"}),
+    "payments": frozenset({"paid", "written_off"}),
     "held_payments": frozenset({"accepted", "rejected"}),
     "batches": frozenset({"distributed", "released"}),
     "swaps": frozenset({"finished", "failed", "refunded", "expired"}),

@@ -16,6 +16,7 @@ KEYS = {
     "batches": "batch_id::text",
     "clients": "client_id",
     "address_changes": "change_id::text",
+    "held_payments": "held_id::text",
     "observation_requests": "name",
 }
 

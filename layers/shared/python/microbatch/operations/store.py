@@ -21,6 +21,19 @@ def client(tx: Transaction, client_id: str) -> dict[str, Any] | None:
     )
 
 
+def clients(tx: Transaction, after: str, limit: int) -> list[dict[str, Any]]:
+    """Clients by their id, with what holds them up."""
+    return tx.all(
+        "SELECT client_id, payout_strategy, payout_currency, payout_network, wallet_address,"
+        " payout_threshold_usd::text AS payout_threshold_usd, address_state,"
+        " paused_at::text AS paused_at, payout_wait_reason,"
+        " payout_waits_since::text AS payout_waits_since, created_at::text AS created_at"
+        " FROM clients WHERE client_id > %(after)s ORDER BY client_id LIMIT %(limit)s",
+        after=after,
+        limit=limit,
+    )
+
+
 def insert_client(tx: Transaction, fields: Mapping[str, Any], now: datetime) -> None:
     """Register a client."""
     tx.execute(
@@ -123,11 +136,13 @@ def waiting_payouts(tx: Transaction, now: datetime) -> list[dict[str, Any]]:
             min(payout_waits_since)::text AS oldest_since
         FROM clients WHERE payout_wait_reason IS NOT NULL GROUP BY 1
         UNION ALL
-        SELECT CASE WHEN paused_at IS NOT NULL THEN 'client_paused'
+        SELECT CASE WHEN clients.paused_at IS NOT NULL THEN 'client_paused'
                 WHEN address_state = 'unverified' THEN 'address_unverified'
                 WHEN address_state = 'refused' THEN 'address_refused'
                 WHEN address_matures_at > %(now)s THEN 'address_changed_lately'
                 WHEN p.payout_not_before > %(now)s THEN 'tried_again_within_the_hour'
+                WHEN EXISTS (SELECT FROM pauses WHERE part = 'payout'
+                    AND pauses.paused_at IS NOT NULL) THEN 'payout_paused'
                 ELSE 'next_run_of_the_scheduler' END,
             count(DISTINCT client_id), min(p.state_since)::text
         FROM payments p JOIN clients USING (client_id) WHERE p.state = 'waiting_instant' GROUP BY 1

@@ -20,7 +20,7 @@ from microbatch.swap.model import swap_id_of
 EDGES: dict[str, frozenset[str]] = {
     "claimed": frozenset({"paid", "completed", "released", "rerouted", "parked"}),
     "paid": frozenset({"completed", "released", "parked"}),
-    "parked": frozenset({"completed", "released"}),
+    "parked": frozenset({"claimed", "paid", "completed", "released"}),
     "completed": frozenset(),
     "released": frozenset(),
     "rerouted": frozenset(),
@@ -237,4 +237,5 @@ NOT_ITS_FAULT = (
     "rejected: client_paused",
     "rejected: address_",
     "rejected: waited_too_long",
+    "released_by_operator",
 )

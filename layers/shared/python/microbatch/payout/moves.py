@@ -4,7 +4,7 @@ from datetime import datetime
 
 from microbatch.errors import IllegalTransition
 from microbatch.messages import Outgoing
-from microbatch.payout import store
+from microbatch.payout import client_store, store
 from microbatch.payout.model import MAX_ATTEMPTS, Payout
 from microbatch.payout.telling import events_due
 from microbatch.platform.database import Transaction
@@ -33,6 +33,20 @@ def move(
     ):
         raise IllegalTransition(f"payout {payout.payout_id} is not {payout.state} any more")
     return locked(tx, payout.payout_id)
+
+
+def unpark(tx: Transaction, payout: Payout, state_to: str, now: datetime) -> Payout:
+    """A parked payout goes on where it was; parked again, that is told again.
+
+    While the client has another under way it stays parked: it is completed, or given back, all the
+    same.
+    """
+    client_store.read(tx, payout.client_id)  # nobody opens another one meanwhile
+    if payout.context == "threshold" and client_store.has_payout_under_way(tx, payout.client_id):
+        logger.info("payout_stays_parked", payout_id=payout.payout_id)
+        return payout
+    store.forget_told(tx, payout.payout_id)
+    return move(tx, payout, state_to, now)
 
 
 def reroute(tx: Transaction, payout: Payout, reason: str, now: datetime) -> list[Outgoing]:

@@ -7,6 +7,8 @@ from microbatch.market import service as market
 from microbatch.market.model import BASE_FEE_WEI, ETH_USD, PRIORITY_FEE_WEI, Pair
 from microbatch.messages import Outgoing
 from microbatch.money import USDT_DECIMALS, Usd
+from microbatch.pauses import service as pauses
+from microbatch.pauses.model import Part
 from microbatch.payout import client_store, store, waiting_store
 from microbatch.payout.due import order
 from microbatch.payout.model import (
@@ -49,7 +51,7 @@ def open_threshold(
     client_store.note_look(tx, client_id, now)
     kind, pair = client.kind("threshold"), client.pair("threshold")
     seen = _seen(tx, pair, now, policy)
-    wait = client.standstill(now) or unknowns(kind, seen)
+    wait = _standstill(tx, client, now) or unknowns(kind, seen)
     if wait is None:
         payout, wait = _claim(tx, now, client, seen, policy)
         if payout is not None:
@@ -61,6 +63,12 @@ def open_threshold(
     if kind == "exchange" and not seen.has_range:
         return market.ask_range(tx, pair, now, policy.stale_after_seconds)
     return []
+
+
+def _standstill(tx: Transaction, client: Client, now: datetime) -> str | None:
+    """Why nothing is paid to this client now; what concerns it alone comes first."""
+    paused = Part.PAYOUT.reason if pauses.is_paused(tx, Part.PAYOUT) else None
+    return client.standstill(now) or paused
 
 
 def _claim(
@@ -94,7 +102,7 @@ def open_instant(tx: Transaction, now: datetime, payment_id: str, policy: Policy
     if client_id is None:
         return []
     client = client_store.read(tx, client_id)
-    if client.standstill(now) is not None:
+    if _standstill(tx, client, now) is not None:
         return []  # it waits; the scheduler comes back to it
     kind, seen = client.kind("instant"), _seen(tx, client.pair("instant"), now, policy)
     if seen.eth_usd is None:

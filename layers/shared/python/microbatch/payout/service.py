@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from microbatch.errors import IllegalTransition
+from microbatch.errors import IllegalTransition, InvalidInput
 from microbatch.messages import AddressChecked, Announcement, Outgoing
 from microbatch.money import coins
 from microbatch.pace import Pace
 from microbatch.payout import client_store, opening, store, waiting_store
+from microbatch.payout import redriving as redriving  # noqa: PLC0414 - for operations
 from microbatch.payout.due import ask_about as ask_about  # noqa: PLC0414 - for operations
 from microbatch.payout.due import order
 from microbatch.payout.model import (
@@ -18,7 +19,7 @@ from microbatch.payout.model import (
     Policy,
     goes_to_accumulation,
 )
-from microbatch.payout.moves import give_back, locked, move, reroute
+from microbatch.payout.moves import give_back, locked, move, reroute, unpark
 from microbatch.payout.telling import address_changed as address_changed  # noqa: PLC0414
 from microbatch.payout.telling import events_due
 from microbatch.platform.database import Transaction
@@ -112,6 +113,20 @@ def transfer_parked(tx: Transaction, unique_id: str, reason: str, now: datetime)
         park(tx, payout.payout_id, reason, now)
 
 
+def transfer_retried(tx: Transaction, unique_id: str, now: datetime) -> None:
+    """A person has the payout's transfer tried again."""
+    payout = store.lock_of(tx, unique_id)
+    if payout is not None and payout.state == "parked":
+        unpark(tx, payout, "claimed", now)
+
+
+def asked_again(tx: Transaction, payout_id: str, now: datetime) -> None:
+    """A person has the payout's exchange asked again."""
+    payout = locked(tx, payout_id)
+    if payout.state == "parked":
+        unpark(tx, payout, "paid", now)
+
+
 def objection(tx: Transaction, unique_id: str, now: datetime) -> str | None:
     """Why a payout that is not signed yet had better not be paid any more; or None."""
     payout = store.lock_of(tx, unique_id)
@@ -151,6 +166,16 @@ def payment_ended(tx: Transaction, unique_id: str, reason: str, now: datetime) -
     if payout.state not in ("claimed", "parked"):
         return events_due(payout, now)
     return release(tx, payout.payout_id, reason, now, counts=True)
+
+
+def give_up(tx: Transaction, unique_id: str, reason: str, now: datetime) -> list[Outgoing]:
+    """A person gives up a direct payout of which nothing can pay any more."""
+    payout = _direct(tx, unique_id)
+    if payout.state not in ("claimed", "parked"):
+        raise InvalidInput(
+            f"payout {payout.payout_id} is {payout.state}: nothing of it is left to be released"
+        )
+    return release(tx, payout.payout_id, reason, now, counts=False)
 
 
 def _direct(tx: Transaction, unique_id: str) -> Payout:

@@ -236,3 +236,11 @@ def note_asked(tx: Transaction, payout_id: str, now: datetime) -> None:
         payout_id=payout_id,
         now=now,
     )
+
+
+def forget_told(tx: Transaction, payout_id: str) -> None:
+    """What was told of a payout is not so any more."""
+    tx.execute(
+        "UPDATE payouts SET announced_state = NULL WHERE payout_id = %(payout_id)s",
+        payout_id=payout_id,
+    )

@@ -37,7 +37,7 @@ def events_due(payout: Payout, now: datetime) -> list[Outgoing]:
         detail["reason"] = payout.reason
     told = event(
         NAMES[payout.state],
-        f"{payout.payout_id}|{payout.state}",
+        f"{payout.payout_id}|{payout.state}|{payout.state_since.isoformat()}",
         detail,
         occurred_at=payout.state_since,
         now=now,

@@ -9,7 +9,7 @@ from microbatch.messages import ExchangeStatusObserved, RefundFound, TransferLog
 from microbatch.money import coins
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import logger
-from microbatch.swap import store
+from microbatch.swap import receipt_store, store
 from microbatch.swap.model import DECIMALS, ONGOING, Swap, disagrees
 
 TX_HASH = re.compile(r"0x[0-9a-f]{64}")
@@ -54,7 +54,7 @@ def book(
     """
     decimals = DECIMALS[swap.to_currency, swap.to_network]
     units, problem = use_logs(tx, swap, message, swap.provider_amount_to, decimals, now)
-    if problem:
+    if problem or swap.vouched_amount == coins(units, decimals):
         return units, problem
     if swap.provider_amount_to is not None:
         if disagrees(units, decimals, swap.provider_amount_to):
@@ -74,15 +74,18 @@ def use_logs(
     decimals: int,
     now: datetime,
 ) -> tuple[int, str | None]:
-    """(units that the logs come to, why they are not simply ours or None); each is used once."""
-    logs = json.loads(message.logs)
+    """(units that the logs come to, why they are not simply ours or None); each is used once.
+
+    What a person has seen counts for more than what the exchange names.
+    """
+    logs, named = json.loads(message.logs), swap.vouched_amount or named
     exact = [log for log in logs if coins(int(log["amount_units"]), decimals) == named]
     if len(exact) == 1:
         logs = exact  # one payout may serve several of our swaps
     elif store.shares_payout(tx, swap.swap_id, message.tx_hash):
         return 0, "payout_shared_with_another_swap"
     for log in logs:
-        fresh = store.insert_receipt(
+        fresh = receipt_store.insert_receipt(
             tx,
             tx_hash=message.tx_hash,
             log_index=int(log["log_index"]),
@@ -95,7 +98,7 @@ def use_logs(
         )
         if not fresh:
             return 0, "receipt_used_before"
-    return store.received_units(tx, swap.swap_id), None
+    return receipt_store.received_units(tx, swap.swap_id), None
 
 
 def refund_problem(
@@ -106,8 +109,10 @@ def refund_problem(
         return "refund_is_not_what_was_paid"
     if store.refund_is_used(tx, tx_hash):
         return "refund_used_before"
-    named = swap.provider_refund_amount
     decimals = DECIMALS[swap.from_currency, swap.from_network]
+    if swap.vouched_amount == coins(came_back_units, decimals):
+        return None
+    named = swap.provider_refund_amount
     if named is not None and disagrees(came_back_units, decimals, named):
         return "refund_differs_from_provider"
     if disagrees(came_back_units, decimals, swap.from_amount, band_percent):

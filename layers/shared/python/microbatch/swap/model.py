@@ -17,7 +17,7 @@ EDGES: dict[str, frozenset[str]] = {
     "quoted": frozenset({"created", "failed", "parked"}),
     "created": frozenset({"paid", "failed", "expired", "parked"}),
     "paid": frozenset({"finished", "failed", "refunded", "parked"}),
-    "parked": frozenset({"finished", "failed", "refunded"}),
+    "parked": frozenset({"paid", "finished", "failed", "refunded"}),
     "finished": frozenset(),
     "failed": frozenset(),
     "refunded": frozenset(),
@@ -89,6 +89,7 @@ class Swap:
     refund_hash: str | None
     provider_refund_amount: Decimal | None
     received_units: int | None
+    vouched_amount: Decimal | None = None  # what a person says has arrived, or came back; in coins
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> "Swap":

@@ -24,6 +24,7 @@ NOT_THE_PAYMENTS_FAULT = (
     "exchange_expired",
     "exchange_does_not_answer",
     "waited_too_long",
+    "released_by_operator",
 )
 
 

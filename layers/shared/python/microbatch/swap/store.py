@@ -12,7 +12,7 @@ COLUMNS = """swap_id, context, owner_id, generation, state, state_since, asked_a
     from_network, from_amount_units, value_usd, to_currency, to_network, payout_address,
     refund_address, payout_extra_id, quoted_to_amount, cn_api_id, payin_address,
     expected_to_amount, provider_status, provider_amount_to, payout_hash, refund_hash,
-    provider_refund_amount, received_units"""
+    provider_refund_amount, received_units, vouched_amount"""
 
 
 def insert(tx: Transaction, terms: Terms, now: datetime) -> bool:
@@ -230,51 +230,6 @@ def win_ask(tx: Transaction, swap_id: str, now: datetime, not_since: datetime) -
             not_since=not_since,
         )
     )
-
-
-def insert_receipt(
-    tx: Transaction,
-    *,
-    tx_hash: str,
-    log_index: int,
-    swap_id: str,
-    from_address: str,
-    amount_units: int,
-    block_number: int,
-    block_hash: str,
-    now: datetime,
-) -> bool:
-    """Use one transfer log for this swap; False when it has been used already."""
-    return bool(
-        tx.execute(
-            """
-            INSERT INTO token_receipts (tx_hash, log_index, swap_id, from_address, amount_units,
-                block_number, block_hash, recorded_at)
-            VALUES (%(tx_hash)s, %(log_index)s, %(swap_id)s, %(from_address)s, %(amount_units)s,
-                %(block_number)s, %(block_hash)s, %(now)s)
-            ON CONFLICT (tx_hash, log_index) DO NOTHING
-            """,
-            tx_hash=tx_hash,
-            log_index=log_index,
-            swap_id=swap_id,
-            from_address=from_address,
-            amount_units=amount_units,
-            block_number=block_number,
-            block_hash=block_hash,
-            now=now,
-        )
-    )
-
-
-def received_units(tx: Transaction, swap_id: str) -> int:
-    """What has arrived on chain for this swap."""
-    row = tx.one(
-        "SELECT coalesce(sum(amount_units), 0) AS units FROM token_receipts"
-        " WHERE swap_id = %(swap_id)s",
-        swap_id=swap_id,
-    )
-    assert row is not None
-    return int(row["units"])
 
 
 def standing_still(

@@ -161,6 +161,8 @@ def reconciler_policies() -> "Policies":
         swap=swap_policy(),
         hostpay=hostpay_policy(),
         source=observation_source(),
+        intake=intake_policy(),
+        payout=payout_policy(),
         ages=ages(),
     )
 
@@ -195,6 +197,11 @@ def operator_surroundings() -> "Surroundings":
         fee_per_gas_ceiling_wei=whole_number("MAX_FEE_PER_GAS_CEILING_WEI"),
         address_hold_seconds=whole_number("ADDRESS_HOLD_SECONDS"),
         depths=depths,
+        policies=reconciler_policies(),
+        schedule_seconds={
+            schedule: 60 * whole_number(f"{schedule.upper()}_MINUTES")
+            for schedule in ("threshold_check", "payout_scheduler", "reconciler")
+        },
     )
 
 

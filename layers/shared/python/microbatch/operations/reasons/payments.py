@@ -15,13 +15,13 @@ HELD = (
         "client_paused",
         "The client is paused: nothing is credited or paid to it.",
         OPERATOR,
-        "Resume the client; what was held meanwhile is accepted one by one.",
+        "Resume the client: what was held meanwhile is credited by itself. Accept it alone before.",
     ),
     Reason(
         "wrong_asset",
         "What arrived is not ETH on Ethereum, the only asset that is converted.",
         OPERATOR,
-        "Return it outside of this product and reject it; accept it only with the ETH it became.",
+        "Nobody can vouch for it: settle it with the client by hand, then reject it.",
     ),
     Reason(
         "redeposit",
@@ -51,11 +51,23 @@ HELD = (
         "malformed",
         "The notification is authentic, but could not be read.",
         OPERATOR,
-        "Read its body, find the payment at the sender, and accept or reject it.",
+        "Read its body, have the sender send it again in a form that can be read, then reject it.",
+    ),
+    Reason(
+        "ingress_paused",
+        "Ingress is paused: payments are stored, and nothing is credited.",
+        "an operator, by resuming ingress",
+        "Resume ingress: what was held meanwhile is credited by itself, in the order of arrival.",
     ),
 )
 
 NOT_CONVERTED = (
+    Reason(
+        "conversion_paused",
+        "Conversion is paused: no batch is opened, and none that is open is paid for.",
+        "an operator, by resuming conversion",
+        "Find out who paused it and why (`acts`), then resume it.",
+    ),
     Reason(
         "nothing_pending",
         "There is no pending payment.",

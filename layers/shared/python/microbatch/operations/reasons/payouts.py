@@ -6,6 +6,12 @@ PROVIDER = "the node and ChangeNOW, by answering"
 
 WAITS = (
     Reason(
+        "payout_paused",
+        "Payouts are paused: none is opened, and none that is open is paid.",
+        "an operator, by resuming payout",
+        "Find out who paused it and why (`acts`), then resume it.",
+    ),
+    Reason(
         "address_unverified",
         "ChangeNOW has not yet said whether the client's address is one.",
         "ChangeNOW, by answering",

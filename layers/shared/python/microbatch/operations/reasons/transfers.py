@@ -69,6 +69,12 @@ WAITS = (
         "Correct the secret ETHEREUM_RPC_URL.",
     ),
     Reason(
+        "hostpay_paused",
+        "Host payments are paused: nothing new is signed.",
+        "an operator, by resuming hostpay",
+        "Find out who paused it and why (`acts`), then resume it.",
+    ),
+    Reason(
         "wallet_frozen",
         "Nothing is signed from the wallet until a person has looked.",
         OPERATOR,
@@ -200,6 +206,12 @@ PARKED = (
 )
 
 ENDED = (
+    Reason(
+        "released_by_operator",
+        "An operator has given it up before anything of it could be paid.",
+        OWNER,
+        "Nothing is to be done: its payments are what they were, and are tried again.",
+    ),
     Reason(
         "exchange_failed",
         "The exchange failed before it was paid.",
