@@ -1,7 +1,7 @@
 """What of the money must wake somebody: metrics that the functions count, and their alarms.
 
 Each rings at the first count, and one when nothing is counted any more. What it means and what to
-do is in docs/operations.md.
+do is in docs/runbook.md.
 """
 
 from typing import Any
@@ -80,7 +80,7 @@ class MoneyAlarms(Construct):
             self,
             name,
             alarm_name=f"{self._prefix}{name}",
-            alarm_description=f"{description}: see docs/operations.md",
+            alarm_description=f"{description}: see docs/runbook.md#{name}",
             **rings_when,
         )
         alarm.add_alarm_action(self._action)

@@ -16,7 +16,9 @@ from moto import mock_aws
 
 from local import toolchain
 from local.postgres import Postgres
-from microbatch.platform.database import Database, migrate
+from microbatch.platform.database import Database
+from microbatch.platform.migration import admit, migrate
+from tests.fakes.logins import logins
 
 MIGRATIONS = Path(__file__).parents[1] / "layers/shared/python/microbatch/migrations"
 TEMPLATE = "migrated"
@@ -37,8 +39,8 @@ def postgres() -> Iterator[Postgres]:
     try:
         server.start()
         with closing(Database(lambda _fresh: server.fields())) as database:
-            if any(MIGRATIONS.glob("*.sql")):
-                migrate(database, MIGRATIONS)
+            migrate(database, MIGRATIONS)
+            admit(database, logins(server.fields()).values())
         yield server
     finally:
         server.stop()

@@ -17,7 +17,7 @@ from microbatch.intake import service as intake
 from microbatch.messages import EventOccurred, Outgoing, PaymentReceived
 from microbatch.operations.acts import perform
 from microbatch.operations.over_age import over_age
-from microbatch.operations.reconciler import Means, reconcile
+from microbatch.operations.reconciler import Means, Policies, reconcile
 from microbatch.operations.requests import Surroundings
 from microbatch.payout import opening
 from microbatch.payout import service as payouts
@@ -28,6 +28,7 @@ from microbatch.vendors.ethereum.key_signer import KeySigner
 from microbatch.vendors.ethereum.signing import is_checksummed
 from tests.fakes.chain import FakeChain
 from tests.fakes.exchange import FakeExchange
+from tests.fakes.logins import transaction_of
 from tests.fakes.policies import ETH, FEED, TOKEN, Rules
 
 __all__ = ["ETH", "FEED", "KEY", "TOKEN", "Pipeline"]
@@ -66,6 +67,18 @@ class Pipeline(Rules):
         return {self.signer.address.lower(): self.signer}
 
     @property
+    def policies(self) -> Policies:
+        """The rules of every room."""
+        return Policies(
+            swap=self.swap_policy,
+            hostpay=self.hostpay_policy,
+            source=self.source,
+            ages=self.ages,
+            intake=self.intake_policy,
+            payout=self.payout_policy,
+        )
+
+    @property
     def surroundings(self) -> Surroundings:
         """What an operator's acts need besides the database."""
         return Surroundings(
@@ -83,7 +96,7 @@ class Pipeline(Rules):
     def operate(self, act: str, **fields: Any) -> dict[str, Any]:
         """An operator's act; what it sends is on its way."""
         request = {"act": act, "who": "me", "why": "she wrote", **fields}
-        with self.database.transaction() as tx:
+        with transaction_of("operations", self.database) as tx:
             answer, outgoing = perform(request, tx, self.now, self.surroundings)
         refused = {each.queue for each in outgoing} - set(BY_NAME["operations"].sends_to)
         assert not refused, f"operations may not send to {refused}"
@@ -166,26 +179,26 @@ class Pipeline(Rules):
 
     def transact(self, act: Callable[..., Any], *arguments: Any) -> Any:
         """As wiring does: `act(tx, now, …)` in one transaction."""
-        with self.database.transaction() as tx:
+        with transaction_of("reconciler", self.database) as tx:
             return act(tx, self.now, *arguments)
 
     def check(self) -> checking.Check:
         """One threshold check."""
-        with self.database.transaction() as tx:
+        with transaction_of("threshold_check", self.database) as tx:
             check = checking.check_threshold(tx, self.now, self.conversion_policy)
         self.send(check.outgoing)
         return check
 
     def pay_out(self) -> list[str]:
         """One run of the payout scheduler; the clients that were at their threshold."""
-        with self.database.transaction() as tx:
+        with transaction_of("payout_scheduler", self.database) as tx:
             clients, payments = opening.ready(tx, self.now)
         for client_id in clients:
-            with self.database.transaction() as tx:
+            with transaction_of("payout_scheduler", self.database) as tx:
                 sent = opening.open_threshold(tx, self.now, client_id, self.payout_policy)
             self.send(sent)
         for payment_id in payments:
-            with self.database.transaction() as tx:
+            with transaction_of("payout_scheduler", self.database) as tx:
                 sent = opening.open_instant(tx, self.now, payment_id, self.payout_policy)
             self.send(sent)
         return clients
@@ -195,7 +208,7 @@ class Pipeline(Rules):
         self.queue += outgoing
         told = [each.announces for each in outgoing if each.announces]
         owners = {"batches": conversion, "held_payments": intake}
-        with self.database.transaction() as tx:
+        with transaction_of("reconciler", self.database) as tx:
             for each in told:
                 owners.get(each.entity, payouts).note_told(tx, self.now, [each])
 
@@ -255,7 +268,7 @@ class Pipeline(Rules):
             "microbatch-response": (distribution.distribute, ()),
         }
         act, arguments = ledger[queue]
-        with self.database.transaction() as tx:
+        with transaction_of(CONSUMER[queue].name, self.database) as tx:
             return act(message, tx, self.now, *arguments)
 
     def rows(self, sql: str, **params: Any) -> list[dict[str, Any]]:
