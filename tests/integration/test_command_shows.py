@@ -210,7 +210,9 @@ def test_parked_money_is_shown_with_its_reason_and_released(
     line = on_books(pipeline, server, tmp_path)
     shown = line.run("parked").out
     assert re.search(r"payments +quote_missing +1 +0\.0485 ETH", shown)
-    assert line.run("release", "4900000001", *WHY, "--yes").code in (0, 1)
+    refused = line.run("release", "4900000001", *WHY, "--yes")
+    assert (refused.code, refused.out) == (1, "")
+    assert "48500000000000000 wei of it are left: retry it" in refused.err
     retried = line.run("retry", "4900000001", *WHY, typed="y\n")
     assert retried.code == 0
     assert "nothing is parked" in line.run("parked").out
