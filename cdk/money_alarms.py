@@ -1,6 +1,6 @@
 """What of payments out must wake somebody: metrics that the functions count, and their alarms.
 
-Each rings at the first count. What it means and what to do is in docs/operations.md.
+Each rings at the first count. What it means and what to do is in docs/runbook.md.
 """
 
 from aws_cdk import Duration
@@ -47,7 +47,7 @@ class MoneyAlarms(Construct):
                 self,
                 name,
                 alarm_name=f"{environment.prefix}{name}",
-                alarm_description=f"{description}: see docs/operations.md",
+                alarm_description=f"{description}: see docs/runbook.md#{name}",
                 threshold=0,
                 comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
                 evaluation_periods=1,

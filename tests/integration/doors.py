@@ -18,12 +18,13 @@ import boto3
 import pytest
 
 from cdk.config import LOCAL
-from cdk.stages import BY_NAME, CONSUMER, STAGES, Stage
+from cdk.stages import BY_NAME, CONSUMER, DATABASE_OWNER, STAGES, Stage
 from microbatch import messages
 from microbatch.messages import QUEUES, Message
 from microbatch.platform.database import Database
 from microbatch.wiring import parts, policies
 from tests.fakes import alchemy
+from tests.fakes.logins import logins
 from tests.fakes.pipeline import FEED, KEY, TOKEN
 
 BUS = "microbatch-local-events"
@@ -60,7 +61,8 @@ class Doors:
             others
             | KEYS
             | {
-                "DATABASE": json.dumps(dict(database_fields)),
+                DATABASE_OWNER: json.dumps(dict(database_fields)),
+                **{name: json.dumps(each) for name, each in logins(database_fields).items()},
                 "NOWPAYMENTS_IPN_SECRET": IPN_SECRET,
                 "PAYMENTS_WEBHOOK_SECRET": WEBHOOK_SECRET,
                 "ALCHEMY_SIGNING_KEY": alchemy.KEY,
@@ -137,6 +139,26 @@ class Doors:
                 handle = record["receiptHandle"]
                 self._sqs.delete_message(QueueUrl=self._urls[queue], ReceiptHandle=handle)
         return len(failed)
+
+    def bury(self, queue: str, body: str, **attributes: str) -> str:
+        """Put a message among a queue's dead letters, as its consumer would; its id."""
+        answer = self._sqs.send_message(
+            QueueUrl=self._urls[f"{queue}-dlq"],
+            MessageBody=body,
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value}
+                for name, value in {"reason": "RetryLater: too long", **attributes}.items()
+            },
+        )
+        return str(answer["MessageId"])
+
+    def operate(self, act: str, **fields: Any) -> dict[str, Any]:
+        """What an act of an operator comes to."""
+        answer = self.invoke("operations", {"act": act, "who": "me", "why": "she wrote", **fields})
+        assert answer["ok"], answer
+        json.dumps(answer)  # it is the answer to an invocation
+        result: dict[str, Any] = answer["result"]
+        return result
 
     # --- what is there afterwards ----------------------------------------------------------------
 

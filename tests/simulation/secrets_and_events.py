@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from microbatch.messages import QUEUES
+from microbatch.wiring.parts import LOGINS
 from tests.simulation.chance import Chance
 from tests.simulation.seams import Seams, UnknownEffect
 from tests.simulation.settings import KEYS
@@ -27,7 +28,7 @@ def secret_values(
     """Every secret's value."""
     return {
         **SIGNING_KEYS,
-        "DATABASE": json.dumps(dict(database)),
+        **dict.fromkeys(LOGINS, json.dumps(dict(database))),
         "NOWPAYMENTS_IPN_SECRET": IPN_SECRET,
         "PAYMENTS_WEBHOOK_SECRET": WEBHOOK_SECRET,
         "ALCHEMY_SIGNING_KEY": ALCHEMY_KEY,

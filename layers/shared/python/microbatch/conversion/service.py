@@ -118,6 +118,12 @@ def park(tx: Transaction, batch_id: str, reason: str, now: datetime) -> list[Out
     return _events(tx, batch_id, now)
 
 
+def awaits_its_result(tx: Transaction, batch_id: str) -> bool:
+    """Whether what has arrived for the batch is still to be distributed."""
+    batch = store.lock_batch(tx, batch_id)
+    return batch is not None and batch["state"] == "finished"
+
+
 def asked_again(tx: Transaction, batch_id: str, now: datetime) -> None:
     """A person has the batch's exchange asked again."""
     if not store.unpark(tx, batch_id, now):

@@ -7,6 +7,7 @@ from typing import Any
 from microbatch.codec import agrees
 from microbatch.errors import PermanentFailure
 from microbatch.hostpay import cancelling as cancelling  # noqa: PLC0414 - for operations
+from microbatch.hostpay import redriving as redriving  # noqa: PLC0414 - for operations
 from microbatch.hostpay import standstill as standstill  # noqa: PLC0414 - for the reconciler
 from microbatch.hostpay import store, wallet_store
 from microbatch.hostpay import thawing as thawing  # noqa: PLC0414 - for operations

@@ -9,6 +9,7 @@ from microbatch.messages import AddressChecked, Announcement, Outgoing
 from microbatch.money import coins
 from microbatch.pace import Pace
 from microbatch.payout import client_store, opening, store, waiting_store
+from microbatch.payout import redriving as redriving  # noqa: PLC0414 - for operations
 from microbatch.payout.due import ask_about as ask_about  # noqa: PLC0414 - for operations
 from microbatch.payout.due import order
 from microbatch.payout.model import (

@@ -9,6 +9,7 @@ from microbatch.messages import Outgoing
 from microbatch.pace import Pace
 from microbatch.platform.database import Transaction
 from microbatch.swap import moves, store
+from microbatch.swap import redriving as redriving  # noqa: PLC0414 - for operations
 from microbatch.swap import unparking as unparking  # noqa: PLC0414 - for operations
 from microbatch.swap.due import asks_again, messages_due
 from microbatch.swap.model import Swap, Terms, swap_id_of

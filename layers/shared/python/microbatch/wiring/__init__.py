@@ -1,5 +1,6 @@
 """The composition root: the only place that knows everybody, and that reads the environment."""
 
+from microbatch.wiring.operator import operate
 from microbatch.wiring.parts import (
     MIGRATIONS,
     changenow,
@@ -9,6 +10,7 @@ from microbatch.wiring.parts import (
     node,
     processor,
     signers,
+    zone_logins,
 )
 from microbatch.wiring.policies import (
     ages,
@@ -50,6 +52,7 @@ __all__ = [
     "node",
     "observation_source",
     "one_by_one",
+    "operate",
     "operator_surroundings",
     "payout_policy",
     "processor",
@@ -60,4 +63,5 @@ __all__ = [
     "swap_policy",
     "transact",
     "webhook",
+    "zone_logins",
 ]

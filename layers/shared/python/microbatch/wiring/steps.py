@@ -9,12 +9,25 @@ from typing import TYPE_CHECKING, Any
 from microbatch import messages
 from microbatch.errors import ConfigurationError, InvalidToken, RetryLater
 from microbatch.messages import QUEUES, Announcement, Outgoing
-from microbatch.wiring.parts import checked, database, queue_name, queues, secrets
+from microbatch.wiring.parts import (
+    checked,
+    database,
+    login,
+    logins,
+    queue_name,
+    queues,
+    secrets,
+)
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
     from microbatch.webhook import Receiver
+
+
+# As API Gateway hands it over, base64 or not; itself it would take 10 MB. What a sender may send at
+# most is its receiver's business.
+BODY_CHARACTERS_MAX = 1024 * 1024
 
 
 def utc_now() -> datetime:
@@ -122,6 +135,9 @@ def webhook(
     event: Mapping[str, Any], routes: Mapping[str, tuple[str, "Receiver"]], *arguments: Any
 ) -> Any:
     """An edge stage: verify and read the raw body, queue, and only then answer."""
+    body = event.get("body") or ""
+    if len(body) > BODY_CHARACTERS_MAX:  # before anything is read, decoded or hashed for anybody
+        return http_answer(413, {"error": "the body is too large"})
     checked()
     secret_name, receive = routes[event["routeKey"]]
     try:
@@ -129,7 +145,6 @@ def webhook(
     except ConfigurationError as error:  # of a sender that may be left out: see OPTIONAL_SECRETS
         _warn("webhook_not_configured", str(error))
         return http_answer(503, {"error": "not configured"})
-    body = event.get("body") or ""
     raw_body = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
     headers = event.get("headers") or {}
     answer = receive(raw_body, headers, secret, utc_now(), *arguments)
@@ -158,7 +173,7 @@ def http_answer(status_code: int, fields: Mapping[str, Any]) -> dict[str, Any]:
 def health_probes() -> Mapping[str, Callable[[], object]]:
     """What /health looks at."""
     return {
-        "secrets": lambda: secrets().fields("DATABASE", fresh=True),
+        "secrets": lambda: login(logins()[0], fresh=True),
         "database": _probe_database,
         "queues": lambda: queues().depth("payments"),
     }
