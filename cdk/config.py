@@ -75,6 +75,11 @@ class Settings:
     observation_period_seconds: int = 600
     observation_max_age_seconds: int = 1800
 
+    # Periods of the schedules.
+    threshold_check_minutes: int = 15
+    payout_scheduler_minutes: int = 5
+    reconciler_minutes: int = 1
+
     batch_max_age_seconds: int = DAY_SECONDS
     batch_max_payments: int = 100_000
     batch_max_wei: int = 50 * WEI_PER_ETH
@@ -122,9 +127,6 @@ class Environment:
     removal_policy: RemovalPolicy = RemovalPolicy.DESTROY
     protected: bool = False  # the stacks, against deletion; the database is always
 
-    threshold_check_minutes: int = 15
-    reconciler_minutes: int = 1
-    payout_scheduler_minutes: int = 5
     log_retention: RetentionDays = RetentionDays.ONE_MONTH
     api_requests_per_second: int = 50
     api_burst: int = 100
@@ -159,7 +161,7 @@ class Environment:
 
     def period_minutes(self, schedule: str) -> int:
         """The period of a stage's schedule. Raises AttributeError when there is none."""
-        return int(getattr(self, f"{schedule}_minutes"))
+        return int(getattr(self.parameters, f"{schedule}_minutes"))
 
     def with_context(self, get: Callable[[str], object]) -> "Environment":
         """This environment with the settings that the CDK context gives it."""

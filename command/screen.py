@@ -28,6 +28,18 @@ class Screen:
         """One part below the other, on stdout."""
         self.out.print(Group(*parts), soft_wrap=False)
 
+    def show_aside(self, parts: Iterable[RenderableType]) -> None:
+        """The same on stderr: what is shown before a question is no answer."""
+        self.err.print(Group(*parts), soft_wrap=False)
+
+    def confirm(self, question: str) -> bool:
+        """Whether whoever sits there says yes; no answer is no."""
+        self.err.print(Text(f"{question} [y/N] "), end="")
+        try:
+            return input().strip().lower() in ("y", "yes")
+        except EOFError:
+            return False
+
     def document(self, answer: Any, *, indent: int | None = 2) -> None:
         """An answer as JSON: the only thing on stdout."""
         self._out.write(json.dumps(answer, indent=indent, ensure_ascii=False, default=str) + "\n")

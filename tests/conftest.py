@@ -5,8 +5,8 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,21 @@ def database(database_fields: dict[str, Any]) -> Iterator[Database]:
     """A Database on this test's own database."""
     with closing(Database(lambda _fresh: database_fields)) as database:
         yield database
+
+
+@pytest.fixture
+def fresh(postgres: Postgres) -> Callable[[], AbstractContextManager[Database]]:
+    """A new migrated database whenever it is called: for a test that needs many."""
+
+    @contextmanager
+    def make() -> Iterator[Database]:
+        with (
+            _copy_of_template(postgres) as fields,
+            closing(Database(lambda _fresh: fields)) as database,
+        ):
+            yield database
+
+    return make
 
 
 @pytest.fixture

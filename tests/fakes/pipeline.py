@@ -16,7 +16,7 @@ from microbatch.hostpay import recording, service, signing
 from microbatch.intake import service as intake
 from microbatch.messages import EventOccurred, Outgoing, PaymentReceived
 from microbatch.operations.acts import perform
-from microbatch.operations.reconciler import Means, Policies, reconcile
+from microbatch.operations.reconciler import Means, reconcile
 from microbatch.operations.requests import Surroundings
 from microbatch.payout import opening
 from microbatch.payout import service as payouts
@@ -24,7 +24,6 @@ from microbatch.platform.database import Database
 from microbatch.swap import outbound as swap_outbound
 from microbatch.swap import results
 from microbatch.vendors.ethereum.key_signer import KeySigner
-from microbatch.vendors.ethereum.signing import is_checksummed
 from tests.fakes.chain import FakeChain
 from tests.fakes.exchange import FakeExchange
 from tests.fakes.logins import transaction_of
@@ -66,18 +65,6 @@ class Pipeline(Rules):
         return {self.signer.address.lower(): self.signer}
 
     @property
-    def policies(self) -> Policies:
-        """The rules of every room."""
-        return Policies(
-            swap=self.swap_policy,
-            hostpay=self.hostpay_policy,
-            source=self.source,
-            ages=self.ages,
-            intake=self.intake_policy,
-            payout=self.payout_policy,
-        )
-
-    @property
     def surroundings(self) -> Surroundings:
         """What an operator's acts need besides the database."""
         return Surroundings(
@@ -87,6 +74,7 @@ class Pipeline(Rules):
             address_hold_seconds=86_400,
             depths=dict,
             policies=self.policies,
+            schedule_seconds={"threshold_check": 900, "payout_scheduler": 300, "reconciler": 60},
         )
 
     # --- what tests do ---------------------------------------------------------------------------

@@ -71,9 +71,7 @@ def test_it_is_shown_without_a_rounding(books: Database) -> None:
             " WHERE payment_id = '2'",
             wei=123 * ETH + 1,
         )
-        (shown,) = [
-            each.shown() for each in parked(tx, ["payments"]) if each.reason == "deposit_too_small"
-        ]
+        (shown,) = [each.shown() for each in parked(tx) if each.reason == "deposit_too_small"]
     assert shown == {
         "entity": "payments",
         "reason": "deposit_too_small",

@@ -4,9 +4,10 @@ import importlib.abc
 import importlib.machinery
 import json
 import os
+import resource
 import signal
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType
@@ -16,6 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers/shared/python/microbatch"
 SERVER = "MONEY_MUTATION_SERVER"  # environment: how to connect to the server of all runs
+SECONDS_MAX = 600  # of a child that waits for something, for ever
 OURS = frozenset(
     {"microbatch", "tests", "functions", "cdk", "local"}
 )  # never imported by the parent
@@ -89,16 +91,21 @@ class Recorder:
 
 @dataclass(frozen=True)
 class Chosen:
-    """A plugin: only these tests, quickest first."""
+    """A plugin: these tests, quickest first; no others, unless a mutant may have renamed some."""
 
     names: Sequence[str]
+    no_others: bool
 
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Drops and sorts."""
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, items: list[pytest.Item]
+    ) -> None:
+        """Drops and sorts. Raises UsageError when a test is not there, and nothing says why."""
         place = {name: number for number, name in enumerate(self.names)}
-        items[:] = sorted(
-            (item for item in items if item.nodeid in place), key=lambda item: place[item.nodeid]
-        )
+        if self.no_others:
+            items[:] = [item for item in items if item.nodeid in place]
+            if len(items) != len(place) and not session.testsfailed:
+                raise pytest.UsageError(f"{len(place) - len(items)} tests are gone")
+        items.sort(key=lambda item: place.get(item.nodeid, -1))
 
 
 def pytest_on(files: Collection[str], plugin_modules: Sequence[str], *plugins: object) -> int:
@@ -110,18 +117,22 @@ def pytest_on(files: Collection[str], plugin_modules: Sequence[str], *plugins: o
     return int(pytest.main([*options, *sorted(files)], plugins=list(plugins)))
 
 
-def fork(run: object, seconds_max: int, output: Path) -> int:
-    """Call `run` in a child that ends with its result, or by SIGALRM; the child's pid."""
+def fork(run: Callable[[], int], cpu_seconds_max: int, folder: Path) -> int:
+    """Call `run` in a child that ends with its result, or by a signal; the child's pid.
+
+    What it prints is in a file of that name. A busy machine does not end it: its own time counts.
+    """
     pid = os.fork()
     if pid:
         return pid
     code = 70
     try:
-        signal.alarm(seconds_max)
-        target = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds_max, cpu_seconds_max))
+        signal.alarm(SECONDS_MAX)
+        target = os.open(folder / str(os.getpid()), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(target, 1)
         os.dup2(target, 2)
-        code = run()  # type: ignore[operator]
+        code = run()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -38,7 +38,15 @@ MODULES = (
     ),
     Module("swap/model.py", ("unit/test_swap_model", "unit/test_documents")),
     Module("payout/model.py", ("unit/test_payout_model", "unit/test_documents")),
-    Module("hostpay/model.py", ("unit/test_hostpay_model", "unit/test_documents")),
+    Module(
+        "hostpay/model.py",
+        (
+            "unit/test_hostpay_model",
+            "unit/test_transfer_rows",
+            "unit/test_token_call",
+            "unit/test_documents",
+        ),
+    ),
     Module("hostpay/fees.py", ("unit/test_hostpay_model", "unit/test_bumps")),
     Module("hostpay/clearance.py", ("unit/test_hostpay_model",)),
 )

@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -23,7 +23,7 @@ PLUGINS = ("tests.money_mutation.plugin",)
 DATABASE_PLUGINS = (*PLUGINS, "tests.money_mutation.database_plugin")
 PASSED, FAILED, BROKEN = 0, 1, 2  # of pytest: all passed, one failed, one could not be imported
 BASELINE_SECONDS_MAX = 300
-SECONDS_MAX = 10  # beyond five times what the tests take on the unchanged module
+SECONDS_MAX = 10  # of computing, beyond five times what the tests take on the unchanged module
 LOOK_SECONDS = 0.005
 
 
@@ -74,7 +74,7 @@ class Runs:
 
     def baseline(self, module: Module) -> Baseline:
         """Run the tests of a module unchanged. Raises TestsFailed."""
-        said, output = self.folder / "baseline.json", self.folder / "baseline"
+        said = self.folder / "baseline.json"
 
         def run() -> int:
             recorder = child.Recorder()
@@ -82,15 +82,19 @@ class Runs:
             child.write(said, recorder)
             return code
 
-        code = _wait_for(child.fork(run, BASELINE_SECONDS_MAX, output))
-        if code != PASSED:
-            raise TestsFailed(output.read_text(errors="replace"))
+        self.have(run)
         found = json.loads(said.read_text(encoding="utf-8"))
         _import_beforehand(found["modules"])
         calls = {
             name: [(path, line) for path, line in all_] for name, all_ in found["calls"].items()
         }
         return Baseline(calls, found["seconds"])
+
+    def have(self, run: Callable[[], int]) -> None:
+        """Call in a child. Raises TestsFailed unless it succeeds."""
+        pid = child.fork(run, BASELINE_SECONDS_MAX, self.folder)
+        if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != PASSED:
+            raise TestsFailed((self.folder / str(pid)).read_text(errors="replace"))
 
     def fates(
         self, module: Module, mutants: Sequence[Mutant], baseline: Baseline, workers: int
@@ -106,7 +110,7 @@ class Runs:
                 else:
                     yield mutant, Fate.NOT_COVERED
             for pid, status in _ended(running):
-                yield running.pop(pid), self._fate(status)
+                yield running.pop(pid), self._fate(pid, status)
 
     def _start(
         self, module: Module, mutant: Mutant, names: Sequence[str], baseline: Baseline
@@ -117,12 +121,13 @@ class Runs:
 
         def run() -> int:
             sys.meta_path.insert(0, child.ChangedFinder(changed))
-            return child.pytest_on(files, _plugins(module), child.Chosen(names))
+            chosen = child.Chosen(names, no_others=bool(mutant.function_lines))
+            return child.pytest_on(files, _plugins(module), chosen)
 
-        seconds_max = SECONDS_MAX + int(5 * sum(baseline.seconds[name] for name in names))
-        return child.fork(run, seconds_max, self.folder / "output")
+        usual_seconds = sum(baseline.seconds[name] for name in names)
+        return child.fork(run, SECONDS_MAX + int(5 * usual_seconds), self.folder)
 
-    def _fate(self, status: int) -> Fate:
+    def _fate(self, pid: int, status: int) -> Fate:
         if os.WIFSIGNALED(status):
             return Fate.TIMED_OUT
         code = os.waitstatus_to_exitcode(status)
@@ -130,15 +135,11 @@ class Runs:
             return Fate.SURVIVED
         if code in (FAILED, BROKEN):
             return Fate.KILLED
-        raise TestsFailed((self.folder / "output").read_text(errors="replace"))
+        raise TestsFailed((self.folder / str(pid)).read_text(errors="replace"))
 
 
 def _plugins(module: Module) -> Sequence[str]:
     return DATABASE_PLUGINS if module.needs_database else PLUGINS
-
-
-def _wait_for(pid: int) -> int:
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def _ended(running: dict[int, Mutant]) -> list[tuple[int, int]]:
@@ -169,8 +170,7 @@ def standing() -> Iterator[Runs]:
         server.start()
         os.environ[child.SERVER] = json.dumps(server.fields())
         runs = Runs(folder)
-        if _wait_for(child.fork(_migrate, BASELINE_SECONDS_MAX, folder / "migration")) != PASSED:
-            raise TestsFailed((folder / "migration").read_text(errors="replace"))
+        runs.have(_migrate)
         yield runs
     finally:
         server.stop()

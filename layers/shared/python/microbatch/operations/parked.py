@@ -1,6 +1,5 @@
 """What waits for a person's decision: how much, for which reason, since when."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -9,8 +8,6 @@ from typing import Any
 from microbatch.operations import parked_store
 from microbatch.operations.reasons import explain
 from microbatch.platform.database import Transaction
-
-ENTITIES = tuple(parked_store.QUERIES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,20 +38,19 @@ class Parked:
         }
 
 
-def parked(tx: Transaction, entities: Sequence[str] = ENTITIES) -> list[Parked]:
+def parked(tx: Transaction) -> list[Parked]:
     """Everything that is parked or held, by table and reason."""
     found: dict[tuple[str, str], Parked] = {}
-    for entity in entities:
-        for row in parked_store.parked(tx, entity):
-            part = _of(entity, row)
-            key = (entity, part.reason)
-            found[key] = _sum(found[key], part) if key in found else part
+    for row in parked_store.parked(tx):
+        part = _of(row)
+        key = (part.entity, part.reason)
+        found[key] = _sum(found[key], part) if key in found else part
     return list(found.values())
 
 
-def _of(entity: str, row: dict[str, Any]) -> Parked:
+def _of(row: dict[str, Any]) -> Parked:
     return Parked(
-        entity=entity,
+        entity=row["entity"],
         reason=explain(row["reason"]).code or row["reason"],
         rows_count=int(row["rows_count"]),
         wei=int(row["wei"]),

@@ -1,4 +1,4 @@
-"""SQL of what waits for a person's decision, one statement a table."""
+"""SQL of what waits for a person's decision: one statement over all tables."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ COUNTED = "count(*) AS rows_count, min({since}) AS oldest_since"
 def _query(table: str, state: str, column: str, since: str, sums: str) -> str:
     reason, counted = CODE.format(column=column), COUNTED.format(since=since)
     return (
-        f"SELECT {reason} AS reason, {counted}, {sums}"  # noqa: S608 - names of ours
-        f" FROM {table} WHERE state = '{state}' GROUP BY 1 ORDER BY 1"
+        f"SELECT '{table}' AS entity, {reason} AS reason, {counted}, {sums}"  # noqa: S608
+        f" FROM {table} WHERE state = '{state}' GROUP BY 2"
     )
 
 
@@ -68,6 +68,6 @@ QUERIES: dict[str, str] = {
 }
 
 
-def parked(tx: Transaction, entity: str) -> list[dict[str, Any]]:
-    """Of one table: number, sums and oldest of what is parked or held, by the reason's code."""
-    return tx.all(QUERIES[entity])
+def parked(tx: Transaction) -> list[dict[str, Any]]:
+    """Number, sums and oldest of what is parked or held, by table and the reason's code."""
+    return tx.all(f"{' UNION ALL '.join(QUERIES.values())} ORDER BY entity, reason")
