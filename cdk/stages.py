@@ -59,6 +59,11 @@ class Stage:
         return tuple(sorted({QUEUES[queue].key for queue in (*self.queues, *self.sends_to)}))
 
     @property
+    def is_called(self) -> bool:
+        """Whether calls come by themselves: on a part of them a new version can be tried."""
+        return bool(self.queues or self.routes or self.schedule)
+
+    @property
     def all_secrets(self) -> tuple[str, ...]:
         """Every secret it may read, signing keys included."""
         return (*self.secrets, *self.signing_keys)

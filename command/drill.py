@@ -18,6 +18,7 @@ NAMES = (
     "sqs-outage",
     "postgres-restart",
     "lost-messages",
+    "redrive",
     "all",
 )
 
