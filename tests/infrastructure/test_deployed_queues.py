@@ -17,6 +17,7 @@ WAKE_NOBODY = {
     *("webhook_malformed", "webhook_unauthorized", "webhook_ignored_with_money"),
     *("chain_webhook_trouble", "address_not_judged"),
     *("processed", "retried", "renewed", "dead_lettered", "resent"),
+    "dead_letters_discarded",
     *("payouts_opened", "payouts_completed", "payouts_failed", "payouts_rerouted"),
     # Older than they may be, they are over age.
     *("parked_rows", "parked_oldest_seconds", "parked_wei", "parked_microusdt", "parked_usd"),

@@ -1,6 +1,8 @@
 """Every word that an exchange can say, before and after we have paid it: the edge that is taken."""
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +15,10 @@ from microbatch.swap import service as swaps
 from microbatch.swap.model import ONGOING
 from tests.fakes.pipeline import Pipeline
 from tests.integration.paying import live, pay_in
+from tests.unit.documents import codes, table_rows
 
 FIRST = f"{1:014x}"
-PAYOUT_HASH = "0x" + "ab" * 32
+RECOVERY = Path(__file__).parents[2] / "docs" / "recovery.md"
 
 # What ChangeNOW's documentation names, `expired`, which it says all the same, what we say when it
 # knows no such exchange, and words of other providers of the family: unknown ones.
@@ -84,12 +87,21 @@ GIVEN_BACK = {"batch": "pending", "payout": "waiting_instant"}
 DONE = {"batch": "converted", "payout": "paid"}
 
 
-def test_the_tables_have_every_word() -> None:
+def test_the_tables_have_every_word_and_the_document_too() -> None:
     known = {*ONGOING, *NOT_YET, *ENDED, *DOCUMENTED}
     scripted = {each for each in OUTCOMES if "_" not in each}
     assert known | scripted <= STATUSES
     assert set(BEFORE) == STATUSES
     assert {status for status, _ in AFTER} == STATUSES
+    said = re.search(r"^## What an exchange says\n(.*?)(?=^## )", RECOVERY.read_text(), re.M | re.S)
+    assert said
+    rows = {code: row for row in table_rows(said[1]) for code in codes(row[0])}
+    assert rows.keys() == STATUSES
+    for status, unpaid in BEFORE.items():
+        if unpaid.reason != "waited_too_long":
+            assert f"`{unpaid.reason}`" in rows[status][1]
+        assert ("after a day given up" in rows[status][1]) == (unpaid is ASKED_ON)
+        assert ("alarm" in rows[status][2]) == AFTER[status, False].is_trouble
 
 
 @pytest.fixture(params=["batch", "payout"])

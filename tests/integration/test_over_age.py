@@ -65,7 +65,8 @@ def put_attempt(tx: Transaction, state: str, since: datetime) -> None:
     insert(tx, "wallets")
     insert(tx, "transfers", **{**COMPLETE["transfers"], "state": "broadcast", "state_since": NOW})
     insert(tx, "transfer_nonces")
-    unsigned = {"raw_transaction": None, "tx_hash": None}
+    insert(tx, "transfer_attempts", state="sent", state_since=NOW)
+    unsigned = {"raw_transaction": None, "tx_hash": None, "attempt_no": 2}
     insert(tx, "transfer_attempts", state=state, state_since=since, **unsigned)
 
 

@@ -111,7 +111,6 @@ def move(
             """
             UPDATE transfers SET state = %(state_to)s, state_since = %(now)s, asked_at = NULL,
                 approved_at = CASE WHEN %(state_to)s = 'requested' THEN NULL ELSE approved_at END,
-                tried_since = CASE WHEN state = 'parked' THEN %(now)s ELSE tried_since END,
                 reason = coalesce(%(reason)s, reason)
             WHERE unique_id = %(unique_id)s AND state = %(state_from)s
             """,
