@@ -110,6 +110,10 @@ STATES_AGREE = """
         WHEN 'released' THEN s.state IN ('failed', 'refunded', 'expired')
         ELSE true END IS NOT TRUE
 """
+WHAT_IS_HELD_COUNTS_ONCE_IT_IS_ACCEPTED = """
+    SELECT held_id FROM held_payments h LEFT JOIN payments p USING (payment_id, fingerprint)
+    WHERE (h.state = 'accepted') <> (p.state IS NOT NULL)
+"""
 PAYOUT_IS_ITS_ROWS = """
     SELECT payout_id FROM payouts o
     WHERE state IN ('claimed', 'paid', 'completed', 'parked')
