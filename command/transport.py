@@ -102,7 +102,7 @@ def connect(
         raise Failure(trouble.of_call(error, "aws", environment)) from error
     if session.region_name is None:
         raise Failure("no AWS region: say --region, or set AWS_REGION, or one in ~/.aws/config")
-    name = f"microbatch-{environment}-operations"
+    name = f"microbatch-{environment}-operations:live"
     return Operations(environment=environment, function_name=name, aws=session)
 
 

@@ -21,7 +21,9 @@ class Fault(ABC):
 
     says: str  # what is taken away
     days: float = DAY_AND_AN_HOUR
-    kills: bool = False  # it lasts until a message has reached its deadline, too
+    # It lasts until a message of one of these queues has reached its deadline, too.
+    kills: tuple[str, ...] = ()
+    poison: int = 0  # messages that nobody can read, which it leaves behind
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -67,7 +69,7 @@ class ChangeNowOutage(_InWays):
     """ChangeNOW answers nobody: no connection, then a gateway's error page, then 500."""
 
     says = "ChangeNOW"
-    kills = True
+    kills = ("swap-quote", "swap-create", "swap-monitor", "hostpay-status-check")
     ways = ("drop", "html", "status")
 
     def begin(self) -> None:
@@ -93,7 +95,7 @@ class RpcOutage(_InWays):
     """
 
     says = "the Ethereum node"
-    kills = True
+    kills = ("chain-requests",)
     ways = ("drop", "drop_answer", "status")
 
     def begin(self) -> None:
@@ -182,6 +184,24 @@ class PostgresRestarts(Fault):
         return {"crashes of Postgres": self._crashes, "transactions broken off": self._broken}
 
 
+class PostgresOutage(Fault):
+    """Postgres is away for a day, so payments that came in are dead letters at its end; and there
+    is one message that nobody can read.
+    """
+
+    says = "Postgres, for a day"
+    kills = (PAYMENTS,)
+    poison = 1
+
+    def begin(self) -> None:
+        self.site.put("swap-results", "nobody can read this")
+        self.site.postgres.stop()
+
+    def lift(self) -> None:
+        if not self.site.postgres.running():
+            self.site.postgres.start()
+
+
 class LostMessages(Fault):
     """Messages are lost, of all queues but `payments`: that one is the payment itself. First those
     that no function has taken yet; then no function gets any, and every one is lost.
@@ -214,4 +234,5 @@ DRILLS: dict[str, type[Fault]] = {
     "sqs-outage": SqsOutage,
     "postgres-restart": PostgresRestarts,
     "lost-messages": LostMessages,
+    "redrive": PostgresOutage,
 }

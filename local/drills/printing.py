@@ -25,6 +25,7 @@ def show(result: Result) -> None:
     _line("on their way when it ended", _counted(result.stood))
     _line("given up and begun anew", _counted(result.given_up))
     _print_dead(result.dead)
+    _line("of them redriven", _counted(result.redriven))
     recovered = result.recovery_seconds
     _line("recovered", "NOT IN TIME" if recovered is None else f"{recovered:.1f} s after its end")
     for finding in result.findings:
@@ -53,6 +54,7 @@ def as_report(result: Result) -> dict[str, Any]:
             {"queue": queue, "reason": reason, "count": count}
             for (queue, reason), count in sorted(result.dead.items())
         ],
+        "redriven": result.redriven,
         "findings": verdict.as_report(result.findings),
     }
 

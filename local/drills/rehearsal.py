@@ -51,6 +51,7 @@ class Result:
     refused: int  # notifications that were not taken at once
     schedule_failures: Counter[str]
     dead: Counter[tuple[str, str]]  # dead letters by queue and reason
+    redriven: Counter[str]  # what became of them
     given_up: Mapping[str, int]
     findings: list[Finding] = field(default_factory=list)
 
@@ -93,9 +94,17 @@ class _Rehearsal:
                 stood = books.on_their_way(site)
             with step("until all is quiet"):
                 recovery_seconds = self._recover(clock, limit_seconds)
+            dead = site.dead_letters()
+            with step("dead letters redriven"):
+                redriven, kept = self._redrive()
+                is_quiet = self._until(lambda: self._is_quiet(clock), limit_seconds)
         with step("books, chain and exchange compared"):
             self._until(self._all_told, STORED_SECONDS)
-            findings = verdict.judge(site, self._senders, self._told, started["at"])
+            findings = [
+                Finding("dead letters that nobody can read", str(fault.poison), str(kept)),
+                Finding("quiet after redriving", "yes", "yes" if is_quiet else "no"),
+                *verdict.judge(site, self._senders, self._told, started["at"]),
+            ]
         return Result(
             name=self._name,
             says=fault.says,
@@ -108,7 +117,8 @@ class _Rehearsal:
             payments=len(self._senders.credited),
             refused=self._senders.refused,
             schedule_failures=clock.failures,
-            dead=site.dead_letters(),
+            dead=dead,
+            redriven=redriven,
             given_up=books.given_up(site, started["at"]),
             findings=findings,
         )
@@ -158,7 +168,7 @@ class _Rehearsal:
         while self._lasts(gone := time.monotonic() - began):
             part = min(gone / fault.seconds, 1.0)
             fault.go_on(part)
-            if part * (WAVES_DURING + 1) > waves + 1 and waves < WAVES_DURING:
+            if part * WAVES_DURING > waves and waves < WAVES_DURING:
                 waves += 1
                 self._senders.wave()
             if time.monotonic() - again_at > SENT_AGAIN_SECONDS:
@@ -173,23 +183,32 @@ class _Rehearsal:
             return True
         if not self._fault.kills or gone_seconds > self._fault.seconds * LONGER_MAX:
             return False
-        queues = self._site.endpoints.queues
-        return not any(self._site.depth(queue, dead=True) for queue in queues)
+        return not any(self._site.depth(queue, dead=True) for queue in self._fault.kills)
 
     def _recover(self, clock: Clock, limit_seconds: float) -> float | None:
         """Seconds until nothing was left to do, one more wave included; None: not in time."""
         began = time.monotonic()
         self._senders.wave()
 
-        def quiet() -> bool:
-            self._senders.send_again()
-            if self._senders.untaken or books.left_to_do(self._site):
-                return False
-            return clock.stopped(self._queues_are_empty)
-
-        if not self._until(quiet, limit_seconds):
+        if not self._until(lambda: self._is_quiet(clock), limit_seconds):
             return None
         return time.monotonic() - began
+
+    def _redrive(self) -> tuple[Counter[str], int]:
+        """(what became of the dead letters, how many nobody could read); none is left."""
+        done = Counter[str]()
+        for queue in self._site.endpoints.queues:
+            done += self._site.redrive(queue)
+        kept = done.pop("kept", 0)
+        for queue in self._site.endpoints.queues:
+            done += self._site.redrive(queue, discards=True)
+        return done, kept
+
+    def _is_quiet(self, clock: Clock) -> bool:
+        self._senders.send_again()
+        if self._senders.untaken or books.left_to_do(self._site):
+            return False
+        return clock.stopped(self._queues_are_empty)
 
     def _queues_are_empty(self) -> bool:
         """For several looks: a message that a function has in hand may be in no queue."""

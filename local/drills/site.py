@@ -5,6 +5,7 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -16,6 +17,7 @@ from local.postgres import Postgres
 CONTROL_SECONDS = 5.0
 PEEK_SECONDS = 30
 PEEKED_AT_ONCE = 10
+REDRIVEN_AT_ONCE = 1000
 # Two to twelve minutes in production. A message that comes back too early is only seen twice.
 VISIBILITY_SECONDS = 10
 
@@ -26,7 +28,7 @@ class Site(Customer):
     def __init__(self, endpoints: Endpoints, folder: Path) -> None:
         self._client = cache(super()._client)  # type: ignore[method-assign]
         super().__init__(endpoints)
-        self.postgres = Postgres(folder / POSTGRES)
+        self.postgres = Postgres(folder / POSTGRES, urlsplit(endpoints.database_url).port)
         self._http = requests.Session()
         self._http.trust_env = False
         for service in ("lambda", "sqs", "events"):
@@ -78,6 +80,10 @@ class Site(Customer):
                 if not but or not mapping["EventSourceArn"].endswith(f"-{but}"):
                     client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
 
+    def put(self, queue: str, body: str) -> None:
+        """A message that nobody of ours has sent."""
+        self._client("sqs").send_message(QueueUrl=self.endpoints.queues[queue], MessageBody=body)
+
     def purge(self, queue: str, *, dead: bool = False) -> int:
         """Every message of a queue is lost, those in a function's hands too; how many."""
         lost = self.depth(queue, dead=dead)
@@ -107,6 +113,17 @@ class Site(Customer):
                 attributes = message.get("MessageAttributes", {})
                 found[queue, attributes.get("reason", {}).get("StringValue", "")] += 1
         return found
+
+    def redrive(self, queue: str, *, discards: bool = False) -> Counter[str]:
+        """An operator's act, until it has seen every dead letter: what became of how many."""
+        done: Counter[str] = Counter()
+        while True:
+            answer = self.operate(
+                "redrive", "a drill", queue=queue, limit=REDRIVEN_AT_ONCE, discard_poison=discards
+            )
+            done.update(letter["outcome"] for letter in answer["letters"])
+            if not answer["more"]:
+                return done
 
     def _peek(self, url: str) -> list[dict[str, Any]]:
         sqs = self._client("sqs")

@@ -292,7 +292,7 @@ def test_on_aws_it_is_whoever_the_credentials_are_of(line: CommandLine) -> None:
     assert ended.code == 0
     assert line.asked == [{"act": "pause", "part": "payout", "who": ARN, "why": "she wrote"}]
     (invoked,) = (each for each in line.server.requests if "functions" in each.path)
-    assert invoked.path.split("/")[-2] == "microbatch-dev-operations"
+    assert invoked.path.split("/")[-2] == "microbatch-dev-operations%3Alive"
 
 
 def test_on_aws_nobody_calls_himself_otherwise(line: CommandLine) -> None:
@@ -331,7 +331,7 @@ def test_a_refused_act_says_why_on_stderr_and_nothing_on_stdout(line: CommandLin
 @pytest.mark.parametrize(
     ("code", "status", "said"),
     [
-        ("ResourceNotFoundException", 404, "microbatch-dev-operations is not there"),
+        ("ResourceNotFoundException", 404, "microbatch-dev-operations:live is not there"),
         ("AccessDeniedException", 403, "lambda:InvokeFunction"),
         ("TooManyRequestsException", 429, "throttled"),
         ("ExpiredTokenException", 403, "have expired"),

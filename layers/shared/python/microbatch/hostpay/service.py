@@ -274,6 +274,12 @@ def end_of(tx: Transaction, unique_id: str) -> str | None:
     return f"{transfer.state}: {transfer.reason}"
 
 
+def tx_hash_of(tx: Transaction, swap_id: str) -> str | None:
+    """The transaction that has paid this swap's exchange; None before it is mined."""
+    transfer = store.read(tx, swap_id)
+    return transfer.tx_hash if transfer else None
+
+
 def settle(tx: Transaction, swap_id: str, now: datetime) -> None:
     """The exchange that a transfer paid for has delivered."""
     transfer = store.lock_of_swap(tx, swap_id)

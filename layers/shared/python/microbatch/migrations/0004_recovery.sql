@@ -4,6 +4,21 @@ ALTER TABLE batches ADD COLUMN asked_at timestamptz;
 ALTER TABLE address_changes ADD COLUMN asked_at timestamptz;
 ALTER TABLE transfer_attempts ADD COLUMN asked_at timestamptz;
 
+-- Since when a transfer has been tried: an age at which it is given up begins anew when a person has
+-- it tried again. NULL: since it was made.
+ALTER TABLE transfers ADD COLUMN tried_since timestamptz;
+
+CREATE FUNCTION begin_anew() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.tried_since := NEW.state_since;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER transfers_tried_again BEFORE UPDATE OF state ON transfers
+    FOR EACH ROW WHEN (OLD.state = 'parked' AND NEW.state <> 'parked')
+    EXECUTE FUNCTION begin_anew();
+
 -- Since when nothing is signed from a wallet.
 ALTER TABLE wallets ADD COLUMN frozen_at timestamptz;
 UPDATE wallets SET frozen_at = now() WHERE status = 'frozen';

@@ -16,7 +16,7 @@ from microbatch.operations.chores import CHORES, Chore
 from microbatch.operations.chores import Policies as Policies  # noqa: PLC0414 - for wiring
 from microbatch.operations.measuring import measure
 from microbatch.platform.database import Transaction
-from microbatch.platform.observability import count, logger
+from microbatch.platform.observability import count, count_unhandled, logger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,4 +131,5 @@ def _tell_failure(error: Exception, chore: str, *rows: str) -> None:
         logger.warning("reconciler_item_waits", chore=chore, rows=rows, reason=str(error))
         return
     count("reconciler_item_failed")
+    count_unhandled()
     logger.exception("reconciler_item_failed", chore=chore, rows=rows)

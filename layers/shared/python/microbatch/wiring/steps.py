@@ -101,7 +101,7 @@ def one_by_one(
     One that fails holds up none of the others. What the first half of the time does not suffice
     for comes with the next run.
     """
-    from microbatch.platform.observability import count, logger  # noqa: PLC0415
+    from microbatch.platform.observability import count, count_unhandled, logger  # noqa: PLC0415
 
     done, stop_at = 0, milliseconds_left() // 2
     for item in items:
@@ -113,6 +113,7 @@ def one_by_one(
             done += 1
         except Exception:
             count("schedule_item_failed")
+            count_unhandled()
             logger.exception("schedule_item_failed", item=item)
     return done
 

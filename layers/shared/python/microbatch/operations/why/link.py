@@ -20,7 +20,6 @@ Row = dict[str, Any]
 ENDS = {
     Act.ALARM: "counts as over age from then on, with an alarm",
     Act.RELEASE: "is given up: what it was to pay goes back, and is tried again",
-    Act.PARK: "is parked for a person",
 }
 
 
