@@ -7,7 +7,7 @@ SEEDS ?= 50
 FIRST ?= 1
 export PYTHONPATH := layers/shared/python
 
-.PHONY: help install format check test torture demo up down synth deploy clean
+.PHONY: help install format check test torture mutate demo up down synth deploy secrets rotate clean
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s%s\n", $$1, $$2 }' Makefile
 
@@ -32,12 +32,16 @@ test: install  ## unit, integration, infrastructure and end-to-end tests
 torture: install  ## host payments under faults drawn from seeds: SEEDS=50 FIRST=1
 	@.venv/bin/python -m tests.torture --seeds "$(SEEDS)" --first "$(FIRST)"
 
+mutate: install  ## every small change to the money modules, and whether a test notices it
+	@.venv/bin/python -m tests.money_mutation
+
 demo: install  ## a day of payments on real parts, from webhook to exact shares
 	@.venv/bin/python -m local.demo
 
-up: install  ## leave a stack running: RPC_URL= CHANGENOW_URL= ANVIL_PORT= CHANGENOW_PORT=
+up: install  ## leave a stack running: RPC_URL= CHANGENOW_URL= ANVIL_PORT= CHANGENOW_PORT= DAY_SECONDS=
 	@.venv/bin/python -m local up --rpc-url "$(RPC_URL)" --changenow-url "$(CHANGENOW_URL)" \
-		--anvil-port "$(ANVIL_PORT)" --changenow-port "$(CHANGENOW_PORT)"
+		--anvil-port "$(ANVIL_PORT)" --changenow-port "$(CHANGENOW_PORT)" \
+		--day-seconds "$(DAY_SECONDS)"
 
 down:  ## end it
 	@if [ -x .venv/bin/python ]; then .venv/bin/python -m local down; fi
@@ -49,6 +53,12 @@ synth: install  ## write the templates for production into cdk.out/
 deploy: install  ## deploy to AWS: ENVIRONMENT=dev|prod ARGS="-c host_wallet=0x…"
 	@.venv/bin/python -m cdk.layers aws
 	@.venv/bin/python -m local.toolchain cdk deploy --all -c environment=$(ENVIRONMENT) $(ARGS)
+
+secrets: install  ## set and check an environment's secrets: ENVIRONMENT=dev|prod ARGS="-c host_wallet=0x…"
+	@.venv/bin/python -m cdk.secret_values -c environment=$(ENVIRONMENT) $(ARGS)
+
+rotate: install  ## change a signing key or a database password: NAME=… ENVIRONMENT=dev|prod
+	@.venv/bin/python -m cdk.secret_rotation "$(NAME)" -c environment=$(ENVIRONMENT)
 
 clean: down  ## remove everything that these commands have made
 	rm -rf .venv .venv-lambda .build .local cdk.out *.egg-info .mypy_cache .ruff_cache .pytest_cache

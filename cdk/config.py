@@ -14,9 +14,12 @@ from decimal import Decimal
 from aws_cdk import RemovalPolicy
 from aws_cdk.aws_logs import RetentionDays
 
+from cdk.compressed_time import CONTEXT_KEY as COMPRESSED_DAY
+from cdk.compressed_time import DAY_SECONDS as DAY_SECONDS  # noqa: PLC0414 - for the others
+from cdk.compressed_time import compressed
+
 WEI_PER_GWEI = 10**9
 WEI_PER_ETH = 10**18
-DAY_SECONDS = 86_400
 
 ADDRESS_PATTERN = "0x[0-9a-fA-F]{40}"
 WALLET_PATTERN = f"{ADDRESS_PATTERN}(@[0-9]+)?"
@@ -75,6 +78,11 @@ class Settings:
     observation_period_seconds: int = 600
     observation_max_age_seconds: int = 1800
 
+    # Periods of the schedules.
+    threshold_check_minutes: int = 15
+    payout_scheduler_minutes: int = 5
+    reconciler_minutes: int = 1
+
     batch_max_age_seconds: int = DAY_SECONDS
     batch_max_payments: int = 100_000
     batch_max_wei: int = 50 * WEI_PER_ETH
@@ -115,16 +123,14 @@ class Environment:
     layer_target: str = "aws"  # which built layers, see cdk.layers
 
     has_vpc: bool = True  # isolated subnets, and Postgres on RDS in them
-    own_keys: bool = True  # a KMS key of ours for the wallet key's secret
+    own_keys: bool = True  # KMS keys of ours, for the wallet key's secret and for the database
     tracing: bool = True
+    canary: bool = True  # a new version takes a tenth of the calls first
     architecture: str = "arm64"
     python: str = "3.13"
     removal_policy: RemovalPolicy = RemovalPolicy.DESTROY
-    protected: bool = False  # against deletion: the stacks and the database
+    protected: bool = False  # the stacks, against deletion; the database is always
 
-    threshold_check_minutes: int = 15
-    reconciler_minutes: int = 1
-    payout_scheduler_minutes: int = 5
     log_retention: RetentionDays = RetentionDays.ONE_MONTH
     api_requests_per_second: int = 50
     api_burst: int = 100
@@ -159,17 +165,20 @@ class Environment:
 
     def period_minutes(self, schedule: str) -> int:
         """The period of a stage's schedule. Raises AttributeError when there is none."""
-        return int(getattr(self, f"{schedule}_minutes"))
+        return int(getattr(self.parameters, f"{schedule}_minutes"))
 
     def with_context(self, get: Callable[[str], object]) -> "Environment":
         """This environment with the settings that the CDK context gives it."""
         given: dict[str, object] = {}
+        parameters = self.parameters
         for key in self.accepts:
             value = get(key)
-            if value is not None:
+            if value is not None and key == COMPRESSED_DAY:
+                parameters = compressed(parameters, int(str(value)))
+            elif value is not None:
                 setting = CONTEXT_SETTINGS[key]
                 given[setting] = int(str(value)) if setting == "chain_id" else str(value)
-        return replace(self, parameters=replace(self.parameters, **given))  # type: ignore[arg-type]
+        return replace(self, parameters=replace(parameters, **given))  # type: ignore[arg-type]
 
 
 def _machine_architecture() -> str:
@@ -215,11 +224,12 @@ LOCAL = Environment(
         observation_period_seconds=5,
         stale_after_seconds=20,
     ),
-    accepts=tuple(CONTEXT_SETTINGS),
+    accepts=(*CONTEXT_SETTINGS, COMPRESSED_DAY),
     layer_target="local",
     has_vpc=False,
     own_keys=False,
     tracing=False,
+    canary=False,
     architecture=_machine_architecture(),
     python=f"{sys.version_info.major}.{sys.version_info.minor}",
 )

@@ -7,6 +7,7 @@ from cdk.config import Environment
 from cdk.database import Database
 from cdk.network import Network
 from cdk.secret_store import SecretStore
+from cdk.stages import DATABASE_LOGINS, DATABASE_OWNER
 
 
 class DataStack(Stack):
@@ -22,8 +23,9 @@ class DataStack(Stack):
         self.secrets = SecretStore(self, "Secrets", environment=environment)
         self.network: Network | None = None
         if environment.has_vpc:
-            self.network = Network(self, "Network", with_kms=environment.wallet_key_in_kms)
+            self.network = Network(self, "Network", environment=environment)
             database = Database(self, "Database", environment=environment, network=self.network)
-            self.secrets.arns["DATABASE"] = database.secret.secret_arn
+            self.secrets.arns |= database.logins
         else:
-            self.secrets.add("DATABASE", "Postgres: JSON host, port, dbname, username, password")
+            for name in (DATABASE_OWNER, *DATABASE_LOGINS.values()):
+                self.secrets.add(name, "Postgres: JSON host, port, dbname, username, password")

@@ -1,7 +1,12 @@
 """The network of the zones `ledger` and `vault`: isolated subnets, with no way to the internet."""
 
+from aws_cdk import Aws
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from constructs import Construct
+
+from cdk.config import Environment
 
 POSTGRES = ec2.Port.tcp(5432)
 HTTPS = ec2.Port.tcp(443)
@@ -18,7 +23,7 @@ SIGNING_ENDPOINT = {"Kms": ec2.InterfaceVpcEndpointAwsService.KMS}
 class Network(Construct):
     """A VPC without NAT, its endpoints, and who may open a connection to whom."""
 
-    def __init__(self, scope: Construct, id_: str, *, with_kms: bool) -> None:
+    def __init__(self, scope: Construct, id_: str, *, environment: Environment) -> None:
         super().__init__(scope, id_)
         self.vpc = ec2.Vpc(
             self,
@@ -36,14 +41,16 @@ class Network(Construct):
         self.endpoints = self._security_group("Endpoints", "AWS services, reached by the functions")
         self.functions.connections.allow_to(self.database, POSTGRES, "to Postgres")
         self.functions.connections.allow_to(self.endpoints, HTTPS, "to AWS services")
-        endpoints = ENDPOINTS | (SIGNING_ENDPOINT if with_kms else {})
+        endpoints = ENDPOINTS | (SIGNING_ENDPOINT if environment.wallet_key_in_kms else {})
         for name, service in endpoints.items():
-            self.vpc.add_interface_endpoint(
+            endpoint = self.vpc.add_interface_endpoint(
                 name,
                 service=service,
                 security_groups=[self.endpoints],
                 open=False,  # else the whole VPC could reach it
             )
+            endpoint.add_to_policy(_within_the_account())
+        self._log_what_is_refused(environment)
 
     @property
     def subnets(self) -> ec2.SubnetSelection:
@@ -54,3 +61,34 @@ class Network(Construct):
         return ec2.SecurityGroup(
             self, id_, vpc=self.vpc, description=description, allow_all_outbound=False
         )
+
+    def _log_what_is_refused(self, environment: Environment) -> None:
+        # Nothing here has a reason to try another address: a line in this log is a question.
+        log_group = logs.LogGroup(
+            self,
+            "RefusedTraffic",
+            log_group_name=f"/aws/vpc/{environment.prefix}refused",
+            retention=environment.log_retention,
+            removal_policy=environment.removal_policy,
+        )
+        self.vpc.add_flow_log(
+            "FlowLog",
+            destination=ec2.FlowLogDestination.to_cloud_watch_logs(log_group),
+            traffic_type=ec2.FlowLogTrafficType.REJECT,
+        )
+
+
+def _within_the_account() -> iam.PolicyStatement:
+    # Without it an endpoint would carry anybody's credentials to anybody's queue: the one way to
+    # the internet that an isolated subnet has. What each function may do is its role's business.
+    return iam.PolicyStatement(
+        principals=[iam.AnyPrincipal()],
+        actions=["*"],
+        resources=["*"],
+        conditions={
+            "StringEquals": {
+                "aws:PrincipalAccount": Aws.ACCOUNT_ID,
+                "aws:ResourceAccount": Aws.ACCOUNT_ID,
+            }
+        },
+    )

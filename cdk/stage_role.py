@@ -139,6 +139,8 @@ def _network_statements(function_arn: str) -> list[iam.PolicyStatement]:
             effect=iam.Effect.DENY,
             actions=list(NETWORK_ACTIONS),
             resources=["*"],
-            conditions={"ArnEquals": {"lambda:SourceFunctionArn": function_arn}},
+            conditions={
+                "ArnLike": {"lambda:SourceFunctionArn": [function_arn, f"{function_arn}:*"]}
+            },
         ),
     ]

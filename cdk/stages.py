@@ -10,10 +10,16 @@ from microbatch.messages import QUEUES
 
 ZONES = ("edge", "ledger", "vault", "outbound")
 
+# What a zone logs in to the database with, and what only the migrator does.
+DATABASE_LOGINS = {"ledger": "DATABASE_LEDGER", "vault": "DATABASE_VAULT"}
+DATABASE_OWNER = "DATABASE_OWNER"
+
 LEDGER_TIMEOUT_SECONDS = 30
 OUTBOUND_TIMEOUT_SECONDS = 20
 
-# ChangeNOW allows 30 calls a second and 1800 a minute; we stay under 20 a second in all.
+# By the secret a vendor is reached with. ChangeNOW allows 30 a second and 1800 a minute; a node's
+# plan allows about as much.
+CALLS_PER_SECOND_MAX = {"CHANGENOW_API_KEY": 20, "ETHEREUM_RPC_URL": 20}
 # An outbound function makes one call a turn, and a turn (receive, call over TLS, send the answer,
 # delete) takes at least this. AWS refuses a maximum concurrency below 2.
 CALL_SECONDS_MIN = 0.4
@@ -53,6 +59,11 @@ class Stage:
         return tuple(sorted({QUEUES[queue].key for queue in (*self.queues, *self.sends_to)}))
 
     @property
+    def is_called(self) -> bool:
+        """Whether calls come by themselves: on a part of them a new version can be tried."""
+        return bool(self.queues or self.routes or self.schedule)
+
+    @property
     def all_secrets(self) -> tuple[str, ...]:
         """Every secret it may read, signing keys included."""
         return (*self.secrets, *self.signing_keys)
@@ -64,7 +75,8 @@ class Stage:
 
 
 def _ledger(name: str, does: str, **rest: object) -> Stage:
-    return Stage(name=name, does=does, zone="ledger", secrets=("DATABASE",), **rest)  # type: ignore[arg-type]
+    login = DATABASE_LOGINS["ledger"]
+    return Stage(name=name, does=does, zone="ledger", secrets=(login,), **rest)  # type: ignore[arg-type]
 
 
 def _outbound(name: str, does: str, *, secret: str, calls_per_second: int, **rest: object) -> Stage:
@@ -166,7 +178,7 @@ STAGES: tuple[Stage, ...] = (
         zone="vault",
         queues=("hostpay-payment-execute",),
         sends_to=("chain-requests", "hostpay-status-check"),
-        secrets=("DATABASE", "HOST_WALLET_PRIVATE_KEY"),
+        secrets=(DATABASE_LOGINS["vault"], "HOST_WALLET_PRIVATE_KEY"),
         batch_size=1,
         max_concurrency=2,
         memory_mb=1024,
@@ -233,8 +245,9 @@ STAGES: tuple[Stage, ...] = (
     ),
     _ledger(
         "reconciler",
-        "re-sends what a row has waited for too long; asks for stale observations",
+        "does for every row that stands still what its lifetime says; measures what waits",
         schedule="reconciler",
+        timeout_seconds=60,  # each chore has its share of it
         sends_to=tuple(queue for queue in QUEUES if queue != "payments"),
     ),
     _ledger(
@@ -252,9 +265,11 @@ STAGES: tuple[Stage, ...] = (
         watches=tuple(QUEUES),
         timeout_seconds=10,
     ),
-    _ledger(
-        "migrator",
-        "brings the database schema up to date during a deployment",
+    Stage(
+        name="migrator",
+        does="brings the database's schema and logins up to date during a deployment",
+        zone="ledger",
+        secrets=(DATABASE_OWNER, *DATABASE_LOGINS.values()),
         timeout_seconds=300,
     ),
 )

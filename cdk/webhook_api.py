@@ -22,6 +22,9 @@ ACCESS_LOG_FIELDS = {
     "integrationError": "$context.integrationErrorMessage",
 }
 
+# Whoever asks need not be anybody, and each answer costs a look at the database: monitors only.
+UNSIGNED_ROUTES = {"GET /health": {"ThrottlingRateLimit": 2, "ThrottlingBurstLimit": 10}}
+
 
 class WebhookApi(Construct):
     """What the internet can reach of the product."""
@@ -41,6 +44,7 @@ class WebhookApi(Construct):
             api_name=f"{environment.prefix}webhooks",
             create_default_stage=False,  # ours is throttled and logged
         )
+        self._routes: list[apigateway.HttpRoute] = []
         for function in functions:
             for route in function.stage.routes:
                 self._add_route(route, function)
@@ -48,7 +52,7 @@ class WebhookApi(Construct):
 
     def _add_route(self, route: str, function: StageFunction) -> None:
         method, path = route.split()
-        self.api.add_routes(
+        self._routes += self.api.add_routes(
             path=path,
             methods=[apigateway.HttpMethod(method)],
             integration=HttpLambdaIntegration(
@@ -80,6 +84,8 @@ class WebhookApi(Construct):
         resource = stage.node.default_child
         if not isinstance(resource, apigateway.CfnStage):
             raise TypeError("the HTTP stage is not what CDK made it so far")
+        resource.route_settings = UNSIGNED_ROUTES
+        resource.node.add_dependency(*self._routes)  # whose settings they are
         resource.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
             destination_arn=log_group.log_group_arn, format=json.dumps(ACCESS_LOG_FIELDS)
         )

@@ -89,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
         description="What the money is doing, and an operator's hands.",
         epilog="exit codes: 0 done, 1 refused or failed, 2 usage",
         parents=[_connection(default=None)],
+        allow_abbrev=False,  # --y is not --yes
     )
     groups: dict[str, Any] = {"": top.add_subparsers(metavar="COMMAND", required=True)}
     for subcommand in subcommands():
@@ -101,6 +102,7 @@ def parser() -> argparse.ArgumentParser:
             help=subcommand.help,
             description=subcommand.help,
             parents=[_connection(default=argparse.SUPPRESS)],
+            allow_abbrev=False,
         )
         below.set_defaults(subcommand=subcommand, why=None, yes=False)
         subcommand.arguments(below)
@@ -110,6 +112,8 @@ def parser() -> argparse.ArgumentParser:
             )
         if subcommand.asks:
             below.add_argument("--yes", action="store_true", help="do it without asking")
+        if subcommand.rehearsed:
+            below.add_argument("--dry-run", action="store_true", help="say what would happen")
     return top
 
 

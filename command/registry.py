@@ -10,7 +10,15 @@ from command.screen import Screen
 
 # A new module is one more line here. What only a checkout has (a local stack, a drill) is imported
 # inside `run`, or is a process of its own: the command line also runs without the sources.
-MODULES = ("command.status",)
+MODULES = (
+    "command.status",
+    "command.why",
+    "command.looking",
+    "command.lists",
+    "command.acts",
+    "command.clients",
+    "command.drill",
+)
 
 
 class Session(Protocol):
@@ -45,7 +53,8 @@ class Subcommand:
     run: Callable[[Session, argparse.Namespace], int]  # gives the exit code
     arguments: Callable[[argparse.ArgumentParser], None] = _nothing
     changes: bool = False  # then it wants --why
-    asks: bool = False  # then it shows what would happen and asks before; --yes skips
+    asks: bool = False  # money moves: it asks before; --yes skips
+    rehearsed: bool = False  # and what would happen is shown first; --dry-run does that alone
 
 
 def subcommands() -> Iterator[Subcommand]:

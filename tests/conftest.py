@@ -5,8 +5,8 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from moto import mock_aws
 
 from local import toolchain
 from local.postgres import Postgres
-from microbatch.platform.database import Database, migrate
+from microbatch.platform.database import Database
+from microbatch.platform.migration import admit, migrate
+from tests.fakes.logins import logins
 
 MIGRATIONS = Path(__file__).parents[1] / "layers/shared/python/microbatch/migrations"
 TEMPLATE = "migrated"
@@ -37,8 +39,8 @@ def postgres() -> Iterator[Postgres]:
     try:
         server.start()
         with closing(Database(lambda _fresh: server.fields())) as database:
-            if any(MIGRATIONS.glob("*.sql")):
-                migrate(database, MIGRATIONS)
+            migrate(database, MIGRATIONS)
+            admit(database, logins(server.fields()).values())
         yield server
     finally:
         server.stop()
@@ -68,6 +70,21 @@ def database(database_fields: dict[str, Any]) -> Iterator[Database]:
     """A Database on this test's own database."""
     with closing(Database(lambda _fresh: database_fields)) as database:
         yield database
+
+
+@pytest.fixture
+def fresh(postgres: Postgres) -> Callable[[], AbstractContextManager[Database]]:
+    """A new migrated database whenever it is called: for a test that needs many."""
+
+    @contextmanager
+    def make() -> Iterator[Database]:
+        with (
+            _copy_of_template(postgres) as fields,
+            closing(Database(lambda _fresh: fields)) as database,
+        ):
+            yield database
+
+    return make
 
 
 @pytest.fixture

@@ -180,7 +180,7 @@ def spoiled(world: World) -> Iterator[Spoiled]:
     ("name", "value", "problem"),
     [
         ("SWAP_SIGNING_KEY", "tooshort-6b1d", "has fewer than 64 characters"),
-        ("DATABASE", "postgresql://nobody:hunter2@127.0.0.1/none", "is not a JSON object"),
+        ("DATABASE_LEDGER", "postgresql://nobody:hunter2@127.0.0.1/none", "is not a JSON object"),
     ],
 )
 def test_a_malformed_secret_stops_the_function_with_its_name_and_never_its_value(
@@ -204,7 +204,7 @@ def test_a_malformed_secret_stops_the_function_with_its_name_and_never_its_value
 
 
 def test_health_names_what_is_unwell_and_not_why(world: World, spoiled: Spoiled) -> None:
-    spoiled.put("DATABASE", "postgresql://nobody:hunter2@127.0.0.1/none")
+    spoiled.put("DATABASE_LEDGER", "postgresql://nobody:hunter2@127.0.0.1/none")
 
     status, answer = health(world)
 

@@ -16,6 +16,7 @@ from microbatch.hostpay import recording, service, signing
 from microbatch.intake import service as intake
 from microbatch.messages import EventOccurred, Outgoing, PaymentReceived
 from microbatch.operations.acts import perform
+from microbatch.operations.over_age import over_age
 from microbatch.operations.reconciler import Means, Policies, reconcile
 from microbatch.operations.requests import Surroundings
 from microbatch.payout import opening
@@ -27,6 +28,7 @@ from microbatch.vendors.ethereum.key_signer import KeySigner
 from microbatch.vendors.ethereum.signing import is_checksummed
 from tests.fakes.chain import FakeChain
 from tests.fakes.exchange import FakeExchange
+from tests.fakes.logins import transaction_of
 from tests.fakes.policies import ETH, FEED, TOKEN, Rules
 
 __all__ = ["ETH", "FEED", "KEY", "TOKEN", "Pipeline"]
@@ -86,6 +88,7 @@ class Pipeline(Rules):
             address_hold_seconds=86_400,
             depths=dict,
             policies=self.policies,
+            schedule_seconds={"threshold_check": 900, "payout_scheduler": 300, "reconciler": 60},
         )
 
     # --- what tests do ---------------------------------------------------------------------------
@@ -93,7 +96,7 @@ class Pipeline(Rules):
     def operate(self, act: str, **fields: Any) -> dict[str, Any]:
         """An operator's act; what it sends is on its way."""
         request = {"act": act, "who": "me", "why": "she wrote", **fields}
-        with self.database.transaction() as tx:
+        with transaction_of("operations", self.database) as tx:
             answer, outgoing = perform(request, tx, self.now, self.surroundings)
         refused = {each.queue for each in outgoing} - set(BY_NAME["operations"].sends_to)
         assert not refused, f"operations may not send to {refused}"
@@ -169,28 +172,33 @@ class Pipeline(Rules):
         reconcile(self.policies, means)
         return sent
 
+    def over_age(self) -> set[tuple[str, str]]:
+        """(table, state) of what stands longer in its state than it may."""
+        found = self.transact(over_age, self.ages)
+        return {(each.entity, each.state) for each in found}
+
     def transact(self, act: Callable[..., Any], *arguments: Any) -> Any:
         """As wiring does: `act(tx, now, …)` in one transaction."""
-        with self.database.transaction() as tx:
+        with transaction_of("reconciler", self.database) as tx:
             return act(tx, self.now, *arguments)
 
     def check(self) -> checking.Check:
         """One threshold check."""
-        with self.database.transaction() as tx:
+        with transaction_of("threshold_check", self.database) as tx:
             check = checking.check_threshold(tx, self.now, self.conversion_policy)
         self.send(check.outgoing)
         return check
 
     def pay_out(self) -> list[str]:
         """One run of the payout scheduler; the clients that were at their threshold."""
-        with self.database.transaction() as tx:
+        with transaction_of("payout_scheduler", self.database) as tx:
             clients, payments = opening.ready(tx, self.now)
         for client_id in clients:
-            with self.database.transaction() as tx:
+            with transaction_of("payout_scheduler", self.database) as tx:
                 sent = opening.open_threshold(tx, self.now, client_id, self.payout_policy)
             self.send(sent)
         for payment_id in payments:
-            with self.database.transaction() as tx:
+            with transaction_of("payout_scheduler", self.database) as tx:
                 sent = opening.open_instant(tx, self.now, payment_id, self.payout_policy)
             self.send(sent)
         return clients
@@ -200,7 +208,7 @@ class Pipeline(Rules):
         self.queue += outgoing
         told = [each.announces for each in outgoing if each.announces]
         owners = {"batches": conversion, "held_payments": intake}
-        with self.database.transaction() as tx:
+        with transaction_of("reconciler", self.database) as tx:
             for each in told:
                 owners.get(each.entity, payouts).note_told(tx, self.now, [each])
 
@@ -260,7 +268,7 @@ class Pipeline(Rules):
             "microbatch-response": (distribution.distribute, ()),
         }
         act, arguments = ledger[queue]
-        with self.database.transaction() as tx:
+        with transaction_of(CONSUMER[queue].name, self.database) as tx:
             return act(message, tx, self.now, *arguments)
 
     def rows(self, sql: str, **params: Any) -> list[dict[str, Any]]:

@@ -1,5 +1,5 @@
-"""The synthesized templates of `prod` and `local`, once a session; `prod` also with its wallet's
-key in KMS.
+"""The synthesized templates of every environment, once a session; `prod` also with its wallet's key
+in KMS.
 """
 
 import json
@@ -56,6 +56,13 @@ def prod(layer_stub: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployed
 
 
 @pytest.fixture(scope="session")
+def dev(layer_stub: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
+    """What `-c environment=dev` would deploy."""
+    outdir = tmp_path_factory.mktemp("dev")
+    return _synthesize(layer_stub, outdir, environment="dev", host_wallet=HOST_WALLET)
+
+
+@pytest.fixture(scope="session")
 def prod_kms(layer_stub: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
     """What `prod` would be if its wallet's key were in KMS."""
     outdir = tmp_path_factory.mktemp("prod_kms")
@@ -66,3 +73,10 @@ def prod_kms(layer_stub: Path, tmp_path_factory: pytest.TempPathFactory) -> Depl
 def local(layer_stub: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
     """What `-c environment=local` would deploy, nothing else given."""
     return _synthesize(layer_stub, tmp_path_factory.mktemp("local"), environment="local")
+
+
+@pytest.fixture(params=["prod", "prod_kms", "dev", "local"])
+def deployed(request: pytest.FixtureRequest) -> Deployed:
+    """Each environment in turn, for what does not differ between them."""
+    found: Deployed = request.getfixturevalue(request.param)
+    return found

@@ -1,21 +1,29 @@
 """Queues: nothing is lost in silence, nothing is retried without end, vendors are not overrun."""
 
 import re
-from collections import Counter
 from pathlib import Path
 
-from cdk.money_alarms import MONEY_ALARMS
-from cdk.stages import BY_NAME, CALL_SECONDS_MIN, CONSUMER
+import pytest
+
+from cdk.money_alarms import MONEY_ALARMS, SILENCES
+from cdk.stages import BY_NAME, CALL_SECONDS_MIN, CALLS_PER_SECOND_MAX, CONSUMER, STAGES
 from microbatch.messages import QUEUES
 from microbatch.platform import observability
 from tests.infrastructure.deployed import Deployed
 
-ROOT = Path(__file__).parents[2]
-ROOM = ROOT / "layers" / "shared" / "python" / "microbatch" / "hostpay"
-WEBHOOKS_OWN = {"webhook_malformed", "chain_webhook_trouble"}  # of Alchemy's, not of a payment
+PACKAGE = Path(__file__).parents[2] / "layers" / "shared" / "python" / "microbatch"
+# What is counted to be looked at: it is nothing, or rings in another way.
+WAKE_NOBODY = {
+    *("webhook_malformed", "webhook_unauthorized", "webhook_ignored_with_money"),
+    *("chain_webhook_trouble", "address_not_judged"),
+    *("processed", "retried", "renewed", "dead_lettered", "resent"),
+    "dead_letters_discarded",
+    *("payouts_opened", "payouts_completed", "payouts_failed", "payouts_rerouted"),
+    # Older than they may be, they are over age.
+    *("parked_rows", "parked_oldest_seconds", "parked_wei", "parked_microusdt", "parked_usd"),
+}
 DAY = 86_400
 SQS_MAX_RECEIVES = 1000
-CHANGENOW_CALLS_PER_SECOND = 20
 
 
 def _dead_letters_of(queue: str) -> str:
@@ -23,65 +31,61 @@ def _dead_letters_of(queue: str) -> str:
 
 
 def test_every_queue_of_the_message_table_exists_with_its_own_dead_letter_queue(
-    prod: Deployed, local: Deployed
+    deployed: Deployed,
 ) -> None:
-    for deployed in (prod, local):
-        queues = deployed.queues()
-        assert queues.keys() == QUEUES.keys() | {_dead_letters_of(queue) for queue in QUEUES}
-        for queue in QUEUES:
-            target = queues[queue]["RedrivePolicy"]["deadLetterTargetArn"]
-            assert deployed.name(target) == _dead_letters_of(queue)
-
-
-def test_a_dead_letter_queue_takes_from_its_own_queue_only(prod: Deployed) -> None:
+    queues = deployed.queues()
+    assert queues.keys() == QUEUES.keys() | {_dead_letters_of(queue) for queue in QUEUES}
     for queue in QUEUES:
-        allowed = prod.queues()[_dead_letters_of(queue)]["RedriveAllowPolicy"]
+        target = queues[queue]["RedrivePolicy"]["deadLetterTargetArn"]
+        assert deployed.name(target) == _dead_letters_of(queue)
+
+
+def test_a_dead_letter_queue_takes_from_its_own_queue_only(deployed: Deployed) -> None:
+    for queue in QUEUES:
+        allowed = deployed.queues()[_dead_letters_of(queue)]["RedriveAllowPolicy"]
         (source,) = allowed["sourceQueueArns"]
         assert allowed["redrivePermission"] == "byQueue"
-        assert prod.name(source).endswith(f":microbatch-prod-{queue}")
+        assert deployed.name(source).endswith(f":{deployed.environment.prefix}{queue}")
 
 
-def test_receives_are_within_what_sqs_allows_and_a_hiccup_survives(prod: Deployed) -> None:
+def test_receives_are_within_what_sqs_allows_and_a_hiccup_survives(deployed: Deployed) -> None:
     for queue in QUEUES:
-        receives = prod.queues()[queue]["RedrivePolicy"]["maxReceiveCount"]
+        receives = deployed.queues()[queue]["RedrivePolicy"]["maxReceiveCount"]
         assert 5 <= receives <= SQS_MAX_RECEIVES
 
 
-def test_a_message_is_hidden_long_enough_for_its_function(prod: Deployed) -> None:
+def test_a_message_is_hidden_long_enough_for_its_function(deployed: Deployed) -> None:
     for queue in QUEUES:
-        window = prod.mappings()[queue].get("MaximumBatchingWindowInSeconds", 0)
-        visibility = prod.queues()[queue]["VisibilityTimeout"]
+        window = deployed.mappings()[queue].get("MaximumBatchingWindowInSeconds", 0)
+        visibility = deployed.queues()[queue]["VisibilityTimeout"]
         assert visibility >= 6 * CONSUMER[queue].timeout_seconds + window
 
 
 def test_a_crash_loop_ends_in_the_dead_letter_queue_before_retention_deletes_it(
-    prod: Deployed,
+    deployed: Deployed,
 ) -> None:
     for queue in QUEUES:
-        properties = prod.queues()[queue]
+        properties = deployed.queues()[queue]
         receives = properties["RedrivePolicy"]["maxReceiveCount"]
         assert properties["VisibilityTimeout"] * receives <= 3 * DAY
         assert properties["MessageRetentionPeriod"] == 4 * DAY
 
 
-def test_dead_letters_stay_for_two_weeks(prod: Deployed) -> None:
+def test_dead_letters_stay_for_two_weeks(deployed: Deployed) -> None:
     for queue in QUEUES:
-        properties = prod.queues()[_dead_letters_of(queue)]
+        properties = deployed.queues()[_dead_letters_of(queue)]
         assert properties["MessageRetentionPeriod"] == 14 * DAY
 
 
-def test_a_message_is_renewed_before_its_queue_gives_up_on_it(
-    prod: Deployed, local: Deployed
-) -> None:
-    for deployed in (prod, local):
-        for queue, consumer in CONSUMER.items():
-            variables = deployed.functions()[consumer.name]["Environment"]["Variables"]
-            receives = deployed.queues()[queue]["RedrivePolicy"]["maxReceiveCount"]
-            assert 5 <= int(variables["RENEW_AT_RECEIVES"]) < receives
+def test_a_message_is_renewed_before_its_queue_gives_up_on_it(deployed: Deployed) -> None:
+    for queue, consumer in CONSUMER.items():
+        variables = deployed.functions()[consumer.name]["Environment"]["Variables"]
+        receives = deployed.queues()[queue]["RedrivePolicy"]["maxReceiveCount"]
+        assert 5 <= int(variables["RENEW_AT_RECEIVES"]) < receives
 
 
-def test_a_day_of_retries_fits_with_renewals(prod: Deployed) -> None:
-    variables = [entry["Environment"]["Variables"] for entry in prod.functions().values()]
+def test_a_day_of_retries_fits_with_renewals(deployed: Deployed) -> None:
+    variables = [entry["Environment"]["Variables"] for entry in deployed.functions().values()]
 
     for entry in variables:
         wait, deadline = int(entry["RETRY_WAIT_SECONDS"]), int(entry["RETRY_DEADLINE_SECONDS"])
@@ -90,119 +94,116 @@ def test_a_day_of_retries_fits_with_renewals(prod: Deployed) -> None:
         assert deadline == DAY
 
 
-def test_queues_are_encrypted_and_refuse_plain_http(prod: Deployed) -> None:
+def test_queues_are_encrypted_and_refuse_plain_http(deployed: Deployed) -> None:
     policies = {
-        prod.name(queue): policy["PolicyDocument"]["Statement"]
-        for policy in prod.of_type("AWS::SQS::QueuePolicy").values()
+        deployed.name(queue): policy["PolicyDocument"]["Statement"]
+        for policy in deployed.of_type("AWS::SQS::QueuePolicy").values()
         for queue in policy["Queues"]
     }
 
-    for name, properties in prod.queues().items():
+    for name, properties in deployed.queues().items():
         assert properties["SqsManagedSseEnabled"] is True
         (statement,) = policies[name]
         assert statement["Effect"] == "Deny"
         assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_every_queue_is_read_by_its_consumer_as_the_stage_table_says(
-    prod: Deployed, local: Deployed
-) -> None:
-    for deployed in (prod, local):
-        mappings = deployed.mappings()
-        assert mappings.keys() == QUEUES.keys() == CONSUMER.keys()
-        for queue, mapping in mappings.items():
-            stage = CONSUMER[queue]
-            assert deployed.name(mapping["FunctionName"]).replace("-", "_") == stage.name
-            assert mapping["BatchSize"] == stage.batch_size
-            assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-            assert mapping["ScalingConfig"]["MaximumConcurrency"] == stage.max_concurrency >= 2
+def test_every_queue_is_read_by_its_consumer_as_the_stage_table_says(deployed: Deployed) -> None:
+    mappings = deployed.mappings()
+    assert mappings.keys() == QUEUES.keys() == CONSUMER.keys()
+    for queue, mapping in mappings.items():
+        stage = CONSUMER[queue]
+        assert deployed.name(mapping["FunctionName"]).replace("-", "_") == f"{stage.name}:live"
+        assert mapping["BatchSize"] == stage.batch_size
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert mapping["ScalingConfig"]["MaximumConcurrency"] == stage.max_concurrency >= 2
 
 
-def test_only_payments_wait_to_be_batched(prod: Deployed) -> None:
+def test_only_payments_wait_to_be_batched(deployed: Deployed) -> None:
     waiting = {
         queue
-        for queue, mapping in prod.mappings().items()
+        for queue, mapping in deployed.mappings().items()
         if mapping.get("MaximumBatchingWindowInSeconds")
     }
 
     assert waiting == {"payments"}
 
 
-def test_outbound_functions_take_one_message_at_a_time(prod: Deployed) -> None:
-    for queue, mapping in prod.mappings().items():
+def test_outbound_functions_take_one_message_at_a_time(deployed: Deployed) -> None:
+    for queue, mapping in deployed.mappings().items():
         stage = CONSUMER[queue]
         # A vendor may take its time. What a publisher calls is AWS itself: milliseconds each.
         if stage.zone == "outbound" and not stage.publishes:
             assert mapping["BatchSize"] == 1
 
 
-def test_changenow_is_never_asked_more_often_than_its_budget(prod: Deployed) -> None:
-    concurrency: Counter[str] = Counter()
-    for queue, mapping in prod.mappings().items():
-        if "CHANGENOW_API_KEY" in CONSUMER[queue].secrets:
-            concurrency[queue] = mapping["ScalingConfig"]["MaximumConcurrency"]
+@pytest.mark.parametrize("vendor", sorted(CALLS_PER_SECOND_MAX))
+def test_a_vendor_is_never_asked_more_often_than_its_budget(
+    deployed: Deployed, vendor: str
+) -> None:
+    concurrency = [
+        mapping["ScalingConfig"]["MaximumConcurrency"]
+        for queue, mapping in deployed.mappings().items()
+        if vendor in CONSUMER[queue].secrets
+    ]
 
-    assert len(concurrency) == 4
-    assert concurrency.total() / CALL_SECONDS_MIN <= CHANGENOW_CALLS_PER_SECOND
+    assert concurrency
+    assert sum(concurrency) / CALL_SECONDS_MIN <= CALLS_PER_SECOND_MAX[vendor]
 
 
-def test_no_function_is_throttled_by_reserved_concurrency(prod: Deployed) -> None:
-    for properties in prod.functions().values():
+def test_every_outbound_stage_has_a_budget() -> None:
+    for stage in STAGES:
+        if stage.zone == "outbound" and not stage.publishes:
+            assert set(stage.secrets) & set(CALLS_PER_SECOND_MAX), stage.name
+
+
+def test_no_function_is_throttled_by_reserved_concurrency(deployed: Deployed) -> None:
+    for properties in deployed.functions().values():
         assert "ReservedConcurrentExecutions" not in properties  # would burn receives
 
 
-def test_every_dead_letter_queue_rings_on_one_topic(prod: Deployed, local: Deployed) -> None:
-    for deployed in (prod, local):
-        (topic,) = deployed.of_type("AWS::SNS::Topic")
-        watched = set()
-        for alarm in deployed.of_type("AWS::CloudWatch::Alarm").values():
-            if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible":
-                (dimension,) = alarm["Dimensions"]
-                watched.add(deployed.name(dimension["Value"]))
-                assert alarm["AlarmActions"] == [{"Ref": topic}]
-                assert alarm["Threshold"] == 0
-                assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
-        assert watched == {_dead_letters_of(queue) for queue in QUEUES}
+def test_every_dead_letter_queue_rings_on_one_topic(deployed: Deployed) -> None:
+    (topic,) = deployed.of_type("AWS::SNS::Topic")
+    watched = set()
+    for alarm in deployed.of_type("AWS::CloudWatch::Alarm").values():
+        if alarm.get("MetricName") == "ApproximateNumberOfMessagesVisible":
+            (dimension,) = alarm["Dimensions"]
+            watched.add(deployed.name(dimension["Value"]))
+            assert alarm["AlarmActions"] == [{"Ref": topic}]
+            assert alarm["Threshold"] == 0
+            assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+    assert watched == {_dead_letters_of(queue) for queue in QUEUES}
 
 
-def test_what_must_wake_somebody_of_payments_out_is_counted_and_rings(
-    prod: Deployed, local: Deployed
-) -> None:
+def test_what_must_wake_somebody_is_counted_and_rings(deployed: Deployed) -> None:
     counted = {
         name
-        for source in ROOM.glob("*.py")
-        for name in re.findall(r"\bcount\(\"(\w+)\"\)", source.read_text())
+        for source in PACKAGE.rglob("*.py")
+        for name in re.findall(r"\b(?:count|gauge)\(\s*\"(\w+)\"", source.read_text())
     }
-    assert set(MONEY_ALARMS) == counted - WEBHOOKS_OWN | {"payout_parked", "schedule_item_failed"}
-    for deployed in (prod, local):
-        (topic,) = deployed.of_type("AWS::SNS::Topic")
-        rings = {}
-        for alarm in deployed.of_type("AWS::CloudWatch::Alarm").values():
-            if alarm["Namespace"] == observability.NAMESPACE:
-                rings[alarm["MetricName"]] = alarm
-                assert alarm["Dimensions"] == [{"Name": "service", "Value": observability.SERVICE}]
-                assert alarm["AlarmActions"] == [{"Ref": topic}]
-                assert (alarm["Threshold"], alarm["Statistic"]) == (0, "Sum")
-                assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
-        assert set(rings) == set(MONEY_ALARMS)
+    assert set(MONEY_ALARMS) | set(SILENCES) == counted - WAKE_NOBODY
+    (topic,) = deployed.of_type("AWS::SNS::Topic")
+    rings = {}
+    for alarm in deployed.of_type("AWS::CloudWatch::Alarm").values():
+        of_a_version = alarm.get("MetricName") == observability.UNHANDLED  # see test_rollout
+        if alarm.get("Namespace") == observability.NAMESPACE and not of_a_version:
+            rings[alarm["MetricName"]] = alarm
+            assert alarm["Dimensions"] == [{"Name": "service", "Value": observability.SERVICE}]
+            assert alarm["AlarmActions"] == [{"Ref": topic}]
+            assert alarm["Statistic"] == "Sum"
+    assert set(rings) == set(MONEY_ALARMS) | set(SILENCES)
+    for name in MONEY_ALARMS:
+        assert rings[name]["Threshold"] == 0
+        assert rings[name]["ComparisonOperator"] == "GreaterThanThreshold"
+        assert rings[name]["TreatMissingData"] == "notBreaching"
+    for name in SILENCES:
+        assert rings[name]["Threshold"] == 1
+        assert rings[name]["ComparisonOperator"] == "LessThanThreshold"
+        assert rings[name]["TreatMissingData"] == "breaching"
 
 
-def test_every_alarm_of_payments_out_is_explained_to_the_operator() -> None:
-    text = (ROOT / "docs" / "operations.md").read_text()
-    explained = re.findall(r"^\| `(\w+)` \| ", text, re.MULTILINE)
-    assert set(MONEY_ALARMS) <= set(explained)
-    reasons = set()
-    for source in ("clearance", "model", "signing", "service", "recording"):
-        code = (ROOM / f"{source}.py").read_text()
-        reasons |= set(re.findall(r"(?:PARK|WAIT), f?\"(\w+)\"", code))
-        reasons |= set(re.findall(r"park\(tx, transfer, \"(\w+)\"", code))
-        reasons |= set(re.findall(r"return f?\"(wallet_\w+)", code))
-    assert len(reasons) > 12
-    assert {reason for reason in reasons if f"`{reason}`" not in text} == set()
-
-
-def test_alarms_may_publish_on_the_topic_and_nobody_in_plain_http(prod: Deployed) -> None:
-    (policy,) = prod.of_type("AWS::SNS::TopicPolicy").values()
+def test_alarms_may_publish_on_the_topic_and_nobody_in_plain_http(deployed: Deployed) -> None:
+    (policy,) = deployed.of_type("AWS::SNS::TopicPolicy").values()
     statements = policy["PolicyDocument"]["Statement"]
     allowed = [entry for entry in statements if entry["Effect"] == "Allow"]
     denied = [entry for entry in statements if entry["Effect"] == "Deny"]

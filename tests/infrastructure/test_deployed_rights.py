@@ -3,7 +3,7 @@
 import pytest
 
 from cdk.secret_store import PAYMENTS_WEBHOOK, SIGNING_KEYS, VENDOR_SECRETS, WALLET_KEY
-from cdk.stages import BY_NAME, STAGES, Stage
+from cdk.stages import BY_NAME, DATABASE_LOGINS, DATABASE_OWNER, STAGES, Stage
 from microbatch.messages import QUEUES
 from tests.infrastructure.deployed import Deployed, statements_of_all_roles
 
@@ -40,13 +40,6 @@ ALLOWED_ACTIONS = {
 
 def _dead_letters(queues: tuple[str, ...]) -> set[str]:
     return {f"{queue}-dlq" for queue in queues}
-
-
-@pytest.fixture(params=["prod", "prod_kms", "local"])
-def deployed(request: pytest.FixtureRequest) -> Deployed:
-    """Each environment in turn: rights do not differ between them, but for the wallet's key."""
-    found: Deployed = request.getfixturevalue(request.param)
-    return found
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
@@ -111,7 +104,8 @@ def test_only_stages_that_publish_put_events_and_only_on_our_bus(deployed: Deplo
 def test_every_secret_of_the_stage_table_is_made(prod: Deployed, local: Deployed) -> None:
     wanted = {name for stage in STAGES for name in stage.all_secrets}
 
-    assert wanted == {"DATABASE", PAYMENTS_WEBHOOK, *VENDOR_SECRETS, *SIGNING_KEYS}
+    logins = {DATABASE_OWNER, *DATABASE_LOGINS.values()}
+    assert wanted == {*logins, PAYMENTS_WEBHOOK, *VENDOR_SECRETS, *SIGNING_KEYS}
     for deployed in (prod, local):
         prefix = f"microbatch/{deployed.environment.name}/"
         made = deployed.of_type("AWS::SecretsManager::Secret", "data").values()
@@ -129,12 +123,14 @@ def test_the_wallet_key_is_readable_by_exactly_one_role(prod: Deployed, local: D
 
 
 def test_the_wallet_key_has_an_encryption_key_only_its_reader_may_use(prod: Deployed) -> None:
-    (key,) = prod.of_type("AWS::KMS::Key", "data")
     secrets = prod.of_type("AWS::SecretsManager::Secret", "data").values()
-    encrypted = {secret["Name"] for secret in secrets if "KmsKeyId" in secret}
+    encrypted = {secret["Name"]: secret["KmsKeyId"] for secret in secrets if "KmsKeyId" in secret}
+    ((wallet, reference),) = encrypted.items()
+    key = reference["Fn::GetAtt"][0]
     users = {name for name in prod.functions() if prod.allowed(name, "kms:Decrypt")}
 
-    assert encrypted == {"microbatch/prod/HOST_WALLET_PRIVATE_KEY"}
+    assert wallet == "microbatch/prod/HOST_WALLET_PRIVATE_KEY"
+    assert prod.of_type("AWS::KMS::Key", "data")[key]["EnableKeyRotation"] is True
     assert users == {"hostpay_signer"}
     assert prod.allowed("hostpay_signer", "kms:Decrypt") == {key}
 
@@ -153,7 +149,21 @@ def test_the_edge_holds_its_senders_secrets_and_the_key_of_its_queue() -> None:
 def test_outbound_and_edge_never_hold_the_database_or_the_wallet() -> None:
     for stage in STAGES:
         if stage.zone in {"edge", "outbound"}:
-            assert not {"DATABASE", "HOST_WALLET_PRIVATE_KEY"} & set(stage.all_secrets)
+            never = {DATABASE_OWNER, *DATABASE_LOGINS.values(), "HOST_WALLET_PRIVATE_KEY"}
+            assert not never & set(stage.all_secrets)
+
+
+def test_each_zone_has_its_own_login_and_only_the_migrator_the_owners(deployed: Deployed) -> None:
+    logins = {DATABASE_OWNER, *DATABASE_LOGINS.values()}
+
+    for name, stage in BY_NAME.items():
+        held = deployed.allowed(name, "secretsmanager:GetSecretValue") & logins
+        if name == "migrator":
+            assert held == logins
+        elif stage.zone in DATABASE_LOGINS:
+            assert held == {DATABASE_LOGINS[stage.zone]}
+        else:
+            assert not held
 
 
 def test_a_functions_code_may_not_use_the_right_to_attach_it_to_the_network(

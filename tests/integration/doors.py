@@ -18,12 +18,13 @@ import boto3
 import pytest
 
 from cdk.config import LOCAL
-from cdk.stages import BY_NAME, CONSUMER, STAGES, Stage
+from cdk.stages import BY_NAME, CONSUMER, DATABASE_OWNER, STAGES, Stage
 from microbatch import messages
 from microbatch.messages import QUEUES, Message
 from microbatch.platform.database import Database
 from microbatch.wiring import parts, policies
 from tests.fakes import alchemy
+from tests.fakes.logins import logins
 from tests.fakes.pipeline import FEED, KEY, TOKEN
 
 BUS = "microbatch-local-events"
@@ -60,7 +61,8 @@ class Doors:
             others
             | KEYS
             | {
-                "DATABASE": json.dumps(dict(database_fields)),
+                DATABASE_OWNER: json.dumps(dict(database_fields)),
+                **{name: json.dumps(each) for name, each in logins(database_fields).items()},
                 "NOWPAYMENTS_IPN_SECRET": IPN_SECRET,
                 "PAYMENTS_WEBHOOK_SECRET": WEBHOOK_SECRET,
                 "ALCHEMY_SIGNING_KEY": alchemy.KEY,

@@ -207,7 +207,7 @@ def test_health_names_its_components_and_reveals_nothing_else(doors: Doors) -> N
 
 
 def test_health_says_which_component_is_not_well(doors: Doors) -> None:
-    doors.set_secret("DATABASE", json.dumps(NOWHERE))
+    doors.set_secret("DATABASE_LEDGER", json.dumps(NOWHERE))
     doors.drop_queue("payments")
 
     answer = doors.invoke("health")

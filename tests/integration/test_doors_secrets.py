@@ -10,7 +10,7 @@ from cdk.stages import BY_NAME, STAGES
 from microbatch.errors import ConfigurationError
 from microbatch.messages import QUEUES
 from microbatch.platform.observability import logger
-from microbatch.wiring.parts import OPTIONAL_SECRETS
+from microbatch.wiring.parts import LOGINS, OPTIONAL_SECRETS
 from tests.integration.doors import FAMILIES, Doors, sample, signed
 from tests.integration.lambda_host import Log
 from tests.unit.stub_server import StubServer
@@ -18,7 +18,7 @@ from tests.unit.stub_server import StubServer
 HIDDEN = "hidden-value"
 PROBES_ITSELF = "health"  # answers 503 instead of failing; tested with the other answers
 MALFORMED = {
-    "DATABASE": ('{"hidden-value"', '["hidden-value"]', '{"host": "hidden-value"}'),
+    **dict.fromkeys(LOGINS, ('{"hidden-value"', '["hidden-value"]', '{"host": "hidden-value"}')),
     "CHANGENOW_API_KEY": (f"{HIDDEN}\n{HIDDEN}", f"{HIDDEN}\N{SNOWMAN}"),
     "ETHEREUM_RPC_URL": (HIDDEN, f"ftp://{HIDDEN}"),
     "HOST_WALLET_PRIVATE_KEY": (HIDDEN, "0x" + "0" * 64, "0x" + "f" * 64, "11" * 32),

@@ -7,7 +7,8 @@ import psycopg2
 import pytest
 
 from microbatch.errors import ConfigurationError
-from microbatch.platform.database import Database, migrate
+from microbatch.platform.database import Database
+from microbatch.platform.migration import migrate
 
 
 @pytest.fixture
@@ -47,6 +48,17 @@ def test_a_missing_migration_is_refused(empty: Database, migrations: Path) -> No
 
     with pytest.raises(ConfigurationError, match=r"0001_one\.sql was applied and is missing"):
         migrate(empty, migrations)
+
+
+def test_older_code_leaves_a_schema_that_is_ahead_of_it_alone(
+    empty: Database, migrations: Path
+) -> None:
+    migrate(empty, migrations)
+    (migrations / "0002_two.sql").unlink()  # the code before it, after a deployment that failed
+
+    assert migrate(empty, migrations) == []
+    with empty.transaction() as transaction:
+        assert transaction.all("SELECT id FROM two") == [{"id": 1}]
 
 
 def test_a_migration_before_an_applied_one_is_refused(empty: Database, migrations: Path) -> None:

@@ -112,8 +112,9 @@ def insert_in(tx: Transaction, table: str, state: str, to_state: str) -> None:
         insert(tx, "wallets")
         insert(tx, "transfers")
         insert(tx, "transfer_nonces")
-        if state == "ordered":
-            row |= {"raw_transaction": None, "tx_hash": None}
+        if state == "ordered":  # after the one that it repeats
+            insert(tx, table)
+            row |= {"attempt_no": 2, "raw_transaction": None, "tx_hash": None}
     insert(tx, table, **row)
 
 
@@ -125,6 +126,7 @@ def move(tx: Transaction, table: str, state: str, to_state: str) -> None:
         bare = to_state == "ordered"
         also = ", raw_transaction = " + ("NULL" if bare else "'raw'")
         also += ", tx_hash = " + ("NULL" if bare else f"'{OTHER_TX_HASH}'")
+        also += f" WHERE attempt_no = (SELECT max(attempt_no) FROM {table})"
     if table == "held_payments":
         also = ", decided_at = now(), decided_by = 'me', decided_why = 'because'"
     tx.execute(f"UPDATE {table} SET state = %(state)s{also}", state=to_state)

@@ -16,6 +16,7 @@ from tests.integration.rows import (
     PAYEE,
     SWAP,
     TX_HASH,
+    WALLET,
     insert,
     insert_signed_transfer,
 )
@@ -186,7 +187,12 @@ BAD: list[tuple[str, Given, str, dict[str, Any]]] = [
     ("tip_within_fee", signed, "transfer_attempts",
      {"attempt_no": 2, "tx_hash": OTHER_TX_HASH, "max_priority_fee_per_gas_wei": 23}),
     ("cancel_pays_nothing", signed, "transfer_attempts",
-     {"attempt_no": 2, "tx_hash": OTHER_TX_HASH, "kind": "cancel"}),
+     {"attempt_no": 2, "tx_hash": OTHER_TX_HASH, "kind": "cancel", "to_address": WALLET}),
+    ("cancel_pays_its_wallet", signed, "transfer_attempts",
+     {"attempt_no": 2, "tx_hash": OTHER_TX_HASH, "kind": "cancel", "value_wei": 0}),
+    ("order_repeats_what_was_signed", signed, "transfer_attempts",
+     {"attempt_no": 2, "tx_hash": None, "raw_transaction": None, "state": "ordered",
+      "value_wei": 98}),
     ("transfer_attempts_gas_limit_check", signed, "transfer_attempts",
      {"attempt_no": 2, "tx_hash": OTHER_TX_HASH, "gas_limit": 20_999}),
 ]  # fmt: skip

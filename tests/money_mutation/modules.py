@@ -36,9 +36,18 @@ MODULES = (
         "conversion/sharing_store.py",
         ("integration/test_distribution", "integration/test_giving_back"),
     ),
+    Module("operations/invariants.py", ("integration/test_invariants",)),
     Module("swap/model.py", ("unit/test_swap_model", "unit/test_documents")),
     Module("payout/model.py", ("unit/test_payout_model", "unit/test_documents")),
-    Module("hostpay/model.py", ("unit/test_hostpay_model", "unit/test_documents")),
+    Module(
+        "hostpay/model.py",
+        (
+            "unit/test_hostpay_model",
+            "unit/test_transfer_rows",
+            "unit/test_token_call",
+            "unit/test_documents",
+        ),
+    ),
     Module("hostpay/fees.py", ("unit/test_hostpay_model", "unit/test_bumps")),
     Module("hostpay/clearance.py", ("unit/test_hostpay_model",)),
 )

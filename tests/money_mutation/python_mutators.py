@@ -44,6 +44,7 @@ NAMES = {
 TRANSPARENT = frozenset({"lower", "upper", "strip", "lstrip", "rstrip", "ljust", "rjust",
                          "removeprefix", "removesuffix", "normalize", "quantize", "scaleb",
                          "to_integral_value"})  # fmt: skip
+SYMMETRIC = frozenset({"min", "max", "compare_digest"})  # whose arguments have no order
 ONLY_NAMES = frozenset({"NewType", "TypeVar"})  # calls whose text only names a type
 
 
@@ -68,14 +69,18 @@ class Finder:
             for splice in self._of(node):
                 yield node, splice
 
-    def around(self, node: ast.AST) -> list[ast.AST]:
+    def around(self, node: ast.AST) -> list[ast.FunctionDef | ast.ClassDef]:
         """The functions and classes a node stands in, outermost first."""
-        found = []
+        found = [
+            each for each in self.upwards(node) if isinstance(each, ast.FunctionDef | ast.ClassDef)
+        ]
+        return found[::-1]
+
+    def upwards(self, node: ast.AST) -> Iterator[ast.AST]:
+        """What a node stands in, innermost first."""
         while node in self._parents:
             node = self._parents[node]
-            if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                found.append(node)
-        return found[::-1]
+            yield node
 
     def _walk(self, node: ast.AST) -> Iterator[ast.AST]:
         yield node
@@ -92,13 +97,12 @@ class Finder:
                 return True
             case ast.Expr(value=ast.Constant()):
                 return True  # a docstring
-            case ast.FormattedValue():
-                return True
             case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="logger")))):
                 return True
             case ast.Call(func=ast.Name(id=name)) if name in ONLY_NAMES:
                 return True
-        return isinstance(parent, ast.Raise)  # the raise itself can go; its words stay
+        # a raise can go, and a text with values in it, but their words stay
+        return isinstance(parent, ast.Raise | ast.JoinedStr)
 
     def _of(self, node: ast.AST) -> Iterator[Splice]:
         for kind, find in self._finders:
@@ -223,7 +227,7 @@ class Finder:
                 yield self._put(node, f"({self._text(node.args[0])})", "call")
             case ast.Attribute(value=receiver, attr=method) if method in TRANSPARENT:
                 yield self._put(node, f"({self._text(receiver)})", "call")
-        symmetric = isinstance(node.func, ast.Name) and node.func.id in NAMES
+        symmetric = self._text(node.func).rpartition(".")[2] in SYMMETRIC
         for one, two in zip(node.args, node.args[1:], strict=False):
             if (
                 not symmetric
@@ -260,7 +264,7 @@ class Finder:
 
 def _is_wording(value: str | bytes) -> bool:
     """Whether a text is a sentence; codes and keys have no blanks in them."""
-    return isinstance(value, str) and " " in value.strip()
+    return isinstance(value, str) and " " in value.replace(": ", "")
 
 
 def _is_code(text: ast.JoinedStr) -> bool:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from local.postgres import Postgres
-from microbatch.platform.database import Database, migrate
+from microbatch.platform.database import Database
+from microbatch.platform.migration import migrate
 from tests.simulation.connections import plain_connection
 
 MIGRATIONS = Path(__file__).parents[2] / "layers/shared/python/microbatch/migrations"

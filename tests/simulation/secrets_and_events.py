@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from microbatch.messages import QUEUES
+from microbatch.wiring.parts import LOGINS
 from tests.simulation.chance import Chance
 from tests.simulation.seams import Seams, UnknownEffect
 from tests.simulation.settings import KEYS
@@ -18,7 +19,7 @@ SIGNING_KEYS = {family: hashlib.sha256(family.encode()).hexdigest() for family i
 IPN_SECRET = "ipn-secret"
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ALCHEMY_KEY = "whsec_ofATestOfAlchemysNotify"
-UNREADABLE, BUS_REFUSES = 0.02, 0.01
+UNREADABLE, BUS_REFUSES = 0.008, 0.01
 
 
 def secret_values(
@@ -27,7 +28,7 @@ def secret_values(
     """Every secret's value."""
     return {
         **SIGNING_KEYS,
-        "DATABASE": json.dumps(dict(database)),
+        **dict.fromkeys(LOGINS, json.dumps(dict(database))),
         "NOWPAYMENTS_IPN_SECRET": IPN_SECRET,
         "PAYMENTS_WEBHOOK_SECRET": WEBHOOK_SECRET,
         "ALCHEMY_SIGNING_KEY": ALCHEMY_KEY,

@@ -10,7 +10,8 @@ from typing import Any
 import psycopg2
 
 from local.postgres import Postgres
-from microbatch.platform.database import Database, migrate
+from microbatch.platform.database import Database
+from microbatch.platform.migration import migrate
 
 MIGRATIONS = Path(__file__).parents[2] / "layers/shared/python/microbatch/migrations"
 TEMPLATE = "migrated"

@@ -92,6 +92,7 @@ HELD: list[tuple[HoldReason, Client | None, dict[str, str]]] = [
     ),
     (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"received_amount": "0.0750000005"}),
     (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"invoice_usd": "-1"}),
+    (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"invoice_usd": "-0.5"}),
     (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"invoice_usd": "NaN"}),
     (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"invoice_usd": "1e12"}),
     (HoldReason.IMPLAUSIBLE_AMOUNT, CLIENT, {"invoice_usd": "thirty"}),
@@ -129,11 +130,12 @@ def test_what_is_odd_says_what_was_seen() -> None:
         "received ? on bsc": judged(received_currency="", received_network="bsc"),
         "received doge on ?": judged(received_currency="doge", received_network=""),
         "invoice_usd is not a decimal number": judged(invoice_usd="thirty"),
+        "invoice_usd is not a plausible amount": judged(invoice_usd="-0.5"),
     }
 
     for words, hold in said.items():
         assert isinstance(hold, Hold)
-        assert words in hold.detail
+        assert hold.detail.startswith(words)
 
 
 def test_every_reason_that_one_notification_shows_has_been_seen() -> None:
@@ -192,6 +194,7 @@ def test_far_more_than_was_invoiced_is_seen_by_the_last_price_however_old(
         (Decimal("2000"), "30", Decimal("19.4"), "observation"),
         (Decimal("2000"), "", Decimal("19.4"), "observation"),
         (None, "30", Decimal("29.1"), "invoice"),
+        (None, "0.00001", Decimal("0.00001"), "invoice"),  # to a millionth: 0.0000097
         (None, "999999999999.99", Decimal("969999999999.9903"), "invoice"),
         (None, "", None, "nothing"),
     ],

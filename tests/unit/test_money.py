@@ -127,6 +127,10 @@ def test_eth_in_wei_and_back_is_the_same(wei: int) -> None:
     assert money.wei_below(eth) == wei
 
 
+def test_a_coin_has_as_many_decimals_as_its_chain_gives_it() -> None:
+    assert (money.ETH_DECIMALS, money.USDT_DECIMALS) == (18, 6)
+
+
 def test_less_than_a_wei_is_left_out() -> None:
     assert money.wei_below(Decimal("1.9e-18")) == 1
     assert money.wei_below(Decimal("0.9e-18")) == 0

@@ -28,11 +28,22 @@ class Standstill:
     @property
     def parameters(self) -> dict[str, object]:
         """For the SQL."""
-        return {
-            "now": self.now,
-            "stale": timedelta(seconds=self.stale_after_seconds),
-            "longest": timedelta(seconds=max(self.longest_seconds, self.stale_after_seconds)),
-        }
+        return {"now": self.now, "stale": self._stale, "longest": self._longest}
+
+    @property
+    def _stale(self) -> timedelta:
+        return timedelta(seconds=self.stale_after_seconds)
+
+    @property
+    def _longest(self) -> timedelta:
+        return timedelta(seconds=max(self.longest_seconds, self.stale_after_seconds))
+
+    def due_at(self, state_since: datetime, asked_at: datetime | None) -> datetime:
+        """From when on the SQL finds a row of this state and question."""
+        asked = max(state_since, asked_at or state_since)
+        already = asked - state_since
+        half_of_its_age = max(asked + self._stale, asked + already)
+        return min(half_of_its_age, asked + self._longest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

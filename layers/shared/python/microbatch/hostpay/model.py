@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
+from enum import Enum, auto
 from typing import Any
 
 from microbatch.money import ETH_DECIMALS, USDT_DECIMALS, Wei, coins
@@ -62,7 +62,7 @@ class Transfer:
     amount_units: int
     state: str
     state_since: datetime
-    created_at: datetime
+    tried_since: datetime
     asked_at: datetime | None
     approved_at: datetime | None
     nonce: int | None
@@ -221,15 +221,15 @@ class Limits:
         return next((each for each in self.wallets if each.address == address), None)
 
 
-class Verdict(StrEnum):
+class Verdict(Enum):
     """What becomes of an approved transfer at the signer."""
 
-    SIGN = "sign"
-    ASK_EXCHANGE = "ask_exchange"  # the approval is too old
-    LOOK = "look"  # no preflight young enough
-    WAIT = "wait"  # nothing is wrong with the transfer; asked again
-    FREEZE = "freeze"  # somebody else uses the wallet, or our database is older than the chain
-    PARK = "park"  # a person has to look
+    SIGN = auto()
+    ASK_EXCHANGE = auto()  # the approval is too old
+    LOOK = auto()  # no preflight young enough
+    WAIT = auto()  # nothing is wrong with the transfer; asked again
+    FREEZE = auto()  # somebody else uses the wallet, or our database is older than the chain
+    PARK = auto()  # a person has to look
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from microbatch.messages import Outgoing
 from microbatch.operations import clients, holding, pausing, redriving, settings, unparking
+from microbatch.operations.looking import LOOKS, Looked
 from microbatch.operations.requests import (
     Request,
     Surroundings,
@@ -15,7 +16,6 @@ from microbatch.operations.requests import (
     check_author,
     is_dry_run,
 )
-from microbatch.operations.status import show as show_status
 from microbatch.platform.database import Transaction
 
 Done = tuple[dict[str, Any], list[Outgoing]]
@@ -28,6 +28,10 @@ class Act:
     do: Callable[[Request, Transaction, datetime, Surroundings], Done]
     changes: bool = True  # so it wants who and why
     rehearsed: bool = False  # it moves or releases money: `dry_run` says what would happen
+
+
+def _looking(look: Callable[[Request, Transaction, datetime, Surroundings], Looked]) -> Act:
+    return Act(do=lambda *asked: (look(*asked), []), changes=False)
 
 
 ACTS_IN_ONE_TRANSACTION: dict[str, Act] = {
@@ -44,10 +48,10 @@ ACTS_IN_ONE_TRANSACTION: dict[str, Act] = {
     "release": Act(do=unparking.release, rehearsed=True),
     "resume": Act(do=pausing.resume),
     "retry": Act(do=unparking.retry, rehearsed=True),
-    "status": Act(do=show_status, changes=False),
     "threshold get": Act(do=settings.get_threshold, changes=False),
     "threshold set": Act(do=settings.set_threshold),
     "wallets activate": Act(do=unparking.activate, rehearsed=True),
+    **{name: _looking(look) for name, look in LOOKS.items()},
 }
 ACTS = frozenset({*ACTS_IN_ONE_TRANSACTION, *redriving.ACTS})
 

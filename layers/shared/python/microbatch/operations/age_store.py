@@ -1,5 +1,6 @@
-"""SQL of rows that are too old for the state they are in, one statement a state."""
+"""SQL of rows that are too old for the state they are in: one statement over all tables."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ SMALL = (
     "split_part(payout_wait_reason, ':', 1)"
     " NOT IN ('below_threshold', 'below_minimum', 'gas_too_dear')"
 )
+TRIED_SINCE = "coalesce(tried_since, created_at)"
 ADDRESS_SINCE = (
     "greatest(created_at, (SELECT max(changed_at) FROM address_changes c"
     " WHERE c.client_id = clients.client_id))"
@@ -66,8 +68,8 @@ _SPECIAL: dict[tuple[str, str], Standing] = {
         "state = 'created' AND "
         + NO_LIVE_TRANSFER.format(column="swap_id", table="swaps", key="swap_id")
     ),
-    ("transfers", "requested"): Standing("state = 'requested'", "created_at"),
-    ("transfers", "approved"): Standing("state = 'approved'", "created_at"),
+    ("transfers", "requested"): Standing("state = 'requested'", TRIED_SINCE),
+    ("transfers", "approved"): Standing("state = 'approved'", TRIED_SINCE),
     ("transfers", "confirmed"): Standing(
         "state = 'confirmed' AND (kind = 'direct' OR EXISTS (SELECT FROM swaps s"
         " WHERE s.swap_id = transfers.swap_id AND s.state = 'created'))"
@@ -105,18 +107,23 @@ _SPECIAL: dict[tuple[str, str], Standing] = {
 
 
 def older_than(
-    tx: Transaction, entity: str, state: str, before: datetime, names: list[str]
-) -> dict[str, Any] | None:
-    """How many rows have stood in this state since before then, and the oldest of them; or None.
+    tx: Transaction,
+    before: Mapping[tuple[str, str], datetime],
+    names: Sequence[str],
+) -> list[dict[str, Any]]:
+    """Of each (entity, state): how many rows have stood in it since before then, and the oldest.
 
-    `names`: of the observations that are kept fresh.
+    Only those with any. `names`: of the observations that are kept fresh.
     """
-    rows = _SPECIAL.get((entity, state), Standing(f"state = '{state}'"))
-    found = tx.one(
-        f"SELECT count(*) AS rows_count, min({rows.since}) AS oldest_since"  # noqa: S608
-        f" FROM {rows.source or entity} WHERE {rows.where} AND {rows.since} <= %(before)s",
-        before=before,
-        names=names,
+    counted = [
+        f"SELECT '{entity}' AS entity, '{state}' AS state, count(*) AS rows_count,"  # noqa: S608
+        f" min({rows.since}) AS oldest_since FROM {rows.source or entity}"
+        f" WHERE {rows.where} AND {rows.since} <= %(before_{place})s"
+        for place, (entity, state) in enumerate(before)
+        for rows in [_SPECIAL.get((entity, state), Standing(f"state = '{state}'"))]
+    ]
+    return tx.all(
+        f"SELECT * FROM ({' UNION ALL '.join(counted)}) AS counted WHERE rows_count > 0",  # noqa: S608
+        names=list(names),
+        **{f"before_{place}": at for place, at in enumerate(before.values())},
     )
-    assert found is not None
-    return found if found["rows_count"] else None

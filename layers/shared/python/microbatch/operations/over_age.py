@@ -33,26 +33,17 @@ class OverAge:
 
 def over_age(tx: Transaction, now: datetime, ages: Ages) -> list[OverAge]:
     """What is over age, by table and state. A row that follows another is not counted."""
-    found = []
-    for each in LIFETIMES:
-        if not each.max_age:
-            continue
-        max_age_seconds = ages.seconds(each.max_age)
-        row = age_store.older_than(
-            tx,
-            each.entity,
-            each.state,
-            now - timedelta(seconds=max_age_seconds),
-            list(KEPT_FRESH),
+    most = {
+        (each.entity, each.state): ages.seconds(each.max_age) for each in LIFETIMES if each.max_age
+    }
+    before = {key: now - timedelta(seconds=seconds) for key, seconds in most.items()}
+    return [
+        OverAge(
+            entity=row["entity"],
+            state=row["state"],
+            rows_count=int(row["rows_count"]),
+            oldest_since=row["oldest_since"],
+            max_age_seconds=most[row["entity"], row["state"]],
         )
-        if row is not None:
-            found.append(
-                OverAge(
-                    entity=each.entity,
-                    state=each.state,
-                    rows_count=int(row["rows_count"]),
-                    oldest_since=row["oldest_since"],
-                    max_age_seconds=max_age_seconds,
-                )
-            )
-    return found
+        for row in age_store.older_than(tx, before, KEPT_FRESH)
+    ]

@@ -42,19 +42,18 @@ class Parked:
 
 
 def parked(tx: Transaction, entities: Sequence[str] = ENTITIES) -> list[Parked]:
-    """Everything that is parked or held, by table and reason."""
+    """Everything in these tables that is parked or held, by table and reason."""
     found: dict[tuple[str, str], Parked] = {}
-    for entity in entities:
-        for row in parked_store.parked(tx, entity):
-            part = _of(entity, row)
-            key = (entity, part.reason)
-            found[key] = _sum(found[key], part) if key in found else part
+    for row in parked_store.parked(tx, entities):
+        part = _of(row)
+        key = (part.entity, part.reason)
+        found[key] = _sum(found[key], part) if key in found else part
     return list(found.values())
 
 
-def _of(entity: str, row: dict[str, Any]) -> Parked:
+def _of(row: dict[str, Any]) -> Parked:
     return Parked(
-        entity=entity,
+        entity=row["entity"],
         reason=explain(row["reason"]).code or row["reason"],
         rows_count=int(row["rows_count"]),
         wei=int(row["wei"]),

@@ -1,5 +1,6 @@
-"""SQL of what waits for a person's decision, one statement a table."""
+"""SQL of what waits for a person's decision: one statement over all tables."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from microbatch.platform.database import Transaction
@@ -13,8 +14,8 @@ COUNTED = "count(*) AS rows_count, min({since}) AS oldest_since"
 def _query(table: str, state: str, column: str, since: str, sums: str) -> str:
     reason, counted = CODE.format(column=column), COUNTED.format(since=since)
     return (
-        f"SELECT {reason} AS reason, {counted}, {sums}"  # noqa: S608 - names of ours
-        f" FROM {table} WHERE state = '{state}' GROUP BY 1 ORDER BY 1"
+        f"SELECT '{table}' AS entity, {reason} AS reason, {counted}, {sums}"  # noqa: S608
+        f" FROM {table} WHERE state = '{state}' GROUP BY 2"
     )
 
 
@@ -68,6 +69,7 @@ QUERIES: dict[str, str] = {
 }
 
 
-def parked(tx: Transaction, entity: str) -> list[dict[str, Any]]:
-    """Of one table: number, sums and oldest of what is parked or held, by the reason's code."""
-    return tx.all(QUERIES[entity])
+def parked(tx: Transaction, entities: Sequence[str]) -> list[dict[str, Any]]:
+    """Number, sums and oldest of what is parked or held, by table and the reason's code."""
+    queries = [QUERIES[entity] for entity in entities]
+    return tx.all(f"{' UNION ALL '.join(queries)} ORDER BY entity, reason")

@@ -27,6 +27,7 @@ class Surroundings:
     address_hold_seconds: int  # how long nothing is paid to a client after a change of address
     depths: Callable[[], dict[str, dict[str, int]]]  # of queues and dead-letter queues
     policies: Policies  # of every room
+    schedule_seconds: Mapping[str, int]  # period of each schedule, by its function
 
 
 def changed(before: Any, after: Any) -> dict[str, Any]:

@@ -1,35 +1,100 @@
-"""Is money moving: what stands where, since when."""
+"""Is money moving: what stands where, since when, and what stands in its way."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from microbatch.messages import Outgoing
-from microbatch.operations import store
-from microbatch.operations.requests import Request, Surroundings
+from microbatch.market.model import (
+    BASE_FEE_WEI,
+    PRIORITY_FEE_WEI,
+    WALLET_BALANCE_WEI,
+    WALLET_TOKEN_UNITS,
+)
+from microbatch.operations import parked, status_store, store, why_store
+from microbatch.operations.facts import Facts, facts
+from microbatch.operations.lifetimes import Ages, lifetime
+from microbatch.operations.over_age import over_age
+from microbatch.operations.requests import Surroundings
+from microbatch.operations.why.link import Look
+from microbatch.operations.why.payments import check_in_words, next_check
 from microbatch.pauses import service as pauses
 from microbatch.platform.database import Transaction
 
-
-def show(
-    request: Request, tx: Transaction, now: datetime, surroundings: Surroundings
-) -> tuple[dict[str, Any], list[Outgoing]]:
-    """The act."""
-    del request
-    return status(tx, now, surroundings.depths()), []
+PLAIN_GAS = 21_000  # of a transfer of ETH
 
 
-def status(tx: Transaction, now: datetime, depths: dict[str, dict[str, int]]) -> dict[str, Any]:
+def status(tx: Transaction, now: datetime, surroundings: Surroundings) -> dict[str, Any]:
     """Everything an operator looks at first; amounts as decimal text in their unit."""
+    observations = store.latest_observations(tx)
     return {
         "at": now.isoformat(),
-        "threshold_usd": store.setting(tx, "threshold_usd"),
+        "threshold_usd": why_store.threshold_usd(tx),
         "payments": store.payments_by_state(tx),
         "held": store.held_by_reason(tx),
-        "rows": store.rows_by_state(tx),
+        "parked": [each.shown() for each in parked.parked(tx) if each.entity in ENTITIES],
+        "rows": [
+            {**row, "max_age_seconds": _max_age_seconds(row, surroundings.policies.ages)}
+            for row in (*store.rows_by_state(tx), *status_store.oldest_decisions(tx))
+        ],
         "paused": [part.shown for part in pauses.shown(tx) if part.paused_at is not None],
+        "over_age": [each.shown() for each in over_age(tx, now, surroundings.policies.ages)],
         "payouts_waiting": store.waiting_payouts(tx, now),
-        "last_check": store.last_check(tx),
+        "last_check": _last_check(tx, now, surroundings),
         "wallets": store.wallets(tx),
-        "observations": store.latest_observations(tx),
-        "queues": depths,
+        "funds": _funds(tx, {row["name"]: row for row in observations}),
+        "observations": observations,
+        "observation_max_age_seconds": surroundings.policies.ages.observation_max_age,
+        "queues": surroundings.depths(),
     }
+
+
+ENTITIES = ("payments", "batches", "payouts", "swaps", "transfers")
+
+
+def _max_age_seconds(row: Mapping[str, Any], ages: Ages) -> int | None:
+    """How old a row may become in this state; None when it may stay, or follows another."""
+    life = lifetime(row["entity"], row["state"])
+    return ages.seconds(life.max_age) if life is not None and life.max_age else None
+
+
+def _last_check(tx: Transaction, now: datetime, surroundings: Surroundings) -> Facts | None:
+    """What the last threshold check found, in words too; and when the next is due."""
+    check = why_store.last_check(tx)
+    if check is None:
+        return None
+    look = Look.of(tx, now, surroundings)
+    due_at = next_check(look, check)
+    return {
+        **facts(check),
+        "words": check_in_words(look, check, why_store.oldest_pending(tx)),
+        "next_at": due_at.isoformat() if due_at else None,
+    }
+
+
+def _funds(tx: Transaction, seen: Mapping[str, Mapping[str, Any]]) -> Facts | None:
+    """What the first wallet has, and for how many transfers its own ETH pays the gas."""
+    balance, tokens = seen.get(WALLET_BALANCE_WEI), seen.get(WALLET_TOKEN_UNITS)
+    if balance is None or tokens is None or balance["value"] is None:
+        return None
+    owed_wei = status_store.owed_wei(tx)
+    own_wei = int(Decimal(balance["value"])) - owed_wei
+    gas_wei = _gas_wei(seen)
+    return {
+        "balance_wei": balance["value"],
+        "balance_microusdt": tokens["value"],
+        "observed_at": balance["observed_at"],
+        "owed_wei": str(owed_wei),
+        "own_wei": str(own_wei),
+        "gas_per_transfer_wei": str(gas_wei) if gas_wei else None,
+        "runway_transfers": max(0, own_wei) // gas_wei if gas_wei else None,
+    }
+
+
+def _gas_wei(seen: Mapping[str, Mapping[str, Any]]) -> int | None:
+    """What the gas of one transfer may cost at the fees that were seen last."""
+    fees = [seen.get(name) for name in (BASE_FEE_WEI, PRIORITY_FEE_WEI)]
+    if any(fee is None or fee["value"] is None for fee in fees):
+        return None
+    base, tip = (int(Decimal(fee["value"])) for fee in fees if fee is not None)
+    return (2 * base + tip) * PLAIN_GAS

@@ -1,13 +1,10 @@
-"""Transactions on Postgres over one kept connection, and the schema's migrations."""
+"""Transactions on Postgres over one kept connection."""
 
-import hashlib
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -19,8 +16,6 @@ from microbatch.platform.observability import logger
 STATEMENT_SECONDS = 25  # less than a ledger function may run
 LOCK_SECONDS = 10
 IDLE_SECONDS = 60  # a function that was killed must not keep its locks
-MIGRATION_LOCK = 0x6D6963726F  # any number, as long as it is ours alone
-MIGRATION_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 LIVENESS: dict[str, Any] = {  # seconds, but for the last
     "connect_timeout": 5,
     "keepalives_idle": 30,
@@ -82,6 +77,12 @@ class Transaction:
         """Every row."""
         self._cursor.execute(sql, params or None)
         return [dict(row) for row in self._cursor.fetchall()]
+
+    def password_verifier(self, role: str, password: str) -> str:
+        """What the server keeps of a role's password: no statement needs the password itself."""
+        connection = self._cursor.connection
+        verifier: str = extensions.encrypt_password(password, role, connection, "scram-sha-256")
+        return verifier
 
     @contextmanager
     def savepoint(self) -> Iterator[Savepoint]:
@@ -229,70 +230,6 @@ class Database:
                 f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s';"
                 "SET TIME ZONE 'UTC'"
             )
-
-
-def migrate(database: Database, directory: Path) -> list[str]:
-    """Applies the numbered *.sql files that are not applied yet, in order; their names.
-
-    Each file has its own transaction. Raises ConfigurationError when a file that was applied is
-    missing or changed, or a new one stands before it. Several migrators may run at once.
-    """
-    files = _migration_files(directory)
-    applied = []
-    for name in files:
-        # the lock and the check are taken for every file anew, so none is applied twice
-        with database.transaction() as transaction:
-            if _apply(transaction, name, files):
-                applied.append(name)
-    return applied
-
-
-def _migration_files(directory: Path) -> dict[str, str]:
-    """The text of each file by name, in order."""
-    if not directory.is_dir():
-        raise ConfigurationError(f"no folder of migrations at {directory.name}")
-    names = sorted(path.name for path in directory.glob("*.sql"))
-    if not names:
-        raise ConfigurationError(f"no migration in {directory.name}")
-    numbers = [match[1] for name in names if (match := MIGRATION_NAME.fullmatch(name))]
-    if len(numbers) != len(names):
-        raise ConfigurationError("a migration is not named like 0001_what_it_does.sql")
-    if len(set(numbers)) != len(numbers):
-        raise ConfigurationError("two migrations have the same number")
-    return {name: (directory / name).read_text(encoding="utf-8") for name in names}
-
-
-def _apply(transaction: Transaction, name: str, files: Mapping[str, str]) -> bool:
-    """Whether the file was not applied before and is now."""
-    transaction.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
-    transaction.execute("SELECT pg_advisory_xact_lock(%(lock)s)", lock=MIGRATION_LOCK)
-    # another migrator may take its time, a table's user may not: everybody queues behind the DDL
-    transaction.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-    transaction.execute(
-        "CREATE TABLE IF NOT EXISTS schema_migrations (name text PRIMARY KEY,"
-        " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
-    )
-    rows = transaction.all("SELECT name, checksum FROM schema_migrations ORDER BY name")
-    for row in rows:
-        if row["name"] not in files:
-            raise ConfigurationError(f"migration {row['name']} was applied and is missing")
-        if row["checksum"] != _checksum(files[row["name"]]):
-            raise ConfigurationError(f"migration {row['name']} was changed after it was applied")
-    if any(row["name"] == name for row in rows):
-        return False
-    if rows and name < rows[-1]["name"]:
-        raise ConfigurationError(f"migration {name} is new, but stands before {rows[-1]['name']}")
-    transaction.execute(files[name])
-    transaction.execute(
-        "INSERT INTO schema_migrations (name, checksum) VALUES (%(name)s, %(checksum)s)",
-        name=name,
-        checksum=_checksum(files[name]),
-    )
-    return True
-
-
-def _checksum(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _first_line(error: Exception) -> str:

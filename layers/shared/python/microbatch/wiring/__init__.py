@@ -10,6 +10,7 @@ from microbatch.wiring.parts import (
     node,
     processor,
     signers,
+    zone_logins,
 )
 from microbatch.wiring.policies import (
     ages,
@@ -62,4 +63,5 @@ __all__ = [
     "swap_policy",
     "transact",
     "webhook",
+    "zone_logins",
 ]

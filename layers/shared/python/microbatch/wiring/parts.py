@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from microbatch.errors import ConfigurationError
 from microbatch.messages import QUEUES
-from microbatch.wiring.environment import mapping_of, setting, whole_number
+from microbatch.wiring.environment import (
+    mapping_of,
+    running_function,
+    setting,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -27,6 +32,9 @@ if TYPE_CHECKING:
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 KMS_SECONDS_MAX = 2
+# Logins to the database, the strongest first: a function has the one of its zone.
+LOGINS = ("DATABASE_OWNER", "DATABASE_VAULT", "DATABASE_LEDGER")
+LOGIN_FIELDS = ("host", "port", "dbname", "username", "password")
 OPTIONAL_SECRETS = frozenset({"ALCHEMY_SIGNING_KEY"})  # empty: its route answers "not configured"
 
 
@@ -75,11 +83,31 @@ def database() -> "Database":
     """The database; a statement has five seconds less than the function."""
     from microbatch.platform.database import Database  # noqa: PLC0415
 
+    (own, *_others) = logins()
     return Database(
-        lambda fresh: secrets().fields("DATABASE", fresh),
+        lambda fresh: login(own, fresh),
         application_name=setting("AWS_LAMBDA_FUNCTION_NAME")[:63],
         statement_seconds=whole_number("STATEMENT_SECONDS"),
     )
+
+
+def logins() -> list[str]:
+    """The names of the logins that the function holds; its own first."""
+    return [name for name in LOGINS if name in mapping_of("SECRET_IDS")]
+
+
+def login(name: str, fresh: bool = False) -> dict[str, Any]:
+    """The fields of a login; raises ConfigurationError when one is missing."""
+    fields = secrets().fields(name, fresh)
+    missing = [field for field in LOGIN_FIELDS if not fields.get(field)]
+    if missing:
+        raise ConfigurationError(f"secret {name} has no field {missing[0]}")
+    return fields
+
+
+def zone_logins() -> list[dict[str, Any]]:
+    """What the zones log in with; read anew, because whoever asks is about to set it."""
+    return [login(name, fresh=True) for name in logins()[1:]]
 
 
 @cache
@@ -176,14 +204,17 @@ def checked() -> None:
 
     Runs once per execution environment, before its first message is touched.
     """
+    from microbatch.platform.observability import identify  # noqa: PLC0415
+
+    identify(*running_function())
     families = {carrier.key for carrier in QUEUES.values()}
     for name in mapping_of("SECRET_IDS"):
         if name in OPTIONAL_SECRETS:
             continue
         if name in families:
             secrets().signing_keys(name)
-        elif name == "DATABASE":
-            secrets().fields(name)
+        elif name in LOGINS:
+            login(name)
         else:
             secrets().text(name)
             _MADE_OF.get(name, lambda: None)()

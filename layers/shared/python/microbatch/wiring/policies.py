@@ -198,6 +198,10 @@ def operator_surroundings() -> "Surroundings":
         address_hold_seconds=whole_number("ADDRESS_HOLD_SECONDS"),
         depths=depths,
         policies=reconciler_policies(),
+        schedule_seconds={
+            schedule: 60 * whole_number(f"{schedule.upper()}_MINUTES")
+            for schedule in ("threshold_check", "payout_scheduler", "reconciler")
+        },
     )
 
 

@@ -9,12 +9,25 @@ from typing import TYPE_CHECKING, Any
 from microbatch import messages
 from microbatch.errors import ConfigurationError, InvalidToken, RetryLater
 from microbatch.messages import QUEUES, Announcement, Outgoing
-from microbatch.wiring.parts import checked, database, queue_name, queues, secrets
+from microbatch.wiring.parts import (
+    checked,
+    database,
+    login,
+    logins,
+    queue_name,
+    queues,
+    secrets,
+)
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
     from microbatch.webhook import Receiver
+
+
+# As API Gateway hands it over, base64 or not; itself it would take 10 MB. What a sender may send at
+# most is its receiver's business.
+BODY_CHARACTERS_MAX = 1024 * 1024
 
 
 def utc_now() -> datetime:
@@ -81,14 +94,15 @@ def one_by_one(
     act: Callable[..., list[Outgoing]],
     items: Sequence[str],
     milliseconds_left: Callable[[], int],
+    put_off: Callable[..., None],
     *arguments: Any,
 ) -> int:
     """Call `act` for each in a transaction of its own; for how many it was done.
 
-    One that fails holds up none of the others. What the first half of the time does not suffice
-    for comes with the next run.
+    One that fails holds up none of the others: `put_off` has it come after them next time. What the
+    first half of the time does not suffice for comes with the next run.
     """
-    from microbatch.platform.observability import count, logger  # noqa: PLC0415
+    from microbatch.platform.observability import count, count_unhandled, logger  # noqa: PLC0415
 
     done, stop_at = 0, milliseconds_left() // 2
     for item in items:
@@ -100,8 +114,19 @@ def one_by_one(
             done += 1
         except Exception:
             count("schedule_item_failed")
+            count_unhandled()
             logger.exception("schedule_item_failed", item=item)
+            _put_off(put_off, item)
     return done
+
+
+def _put_off(put_off: Callable[..., None], item: str) -> None:
+    from microbatch.platform.observability import logger  # noqa: PLC0415
+
+    try:
+        transact(put_off, item)
+    except Exception:  # the database is away: then nobody is held up
+        logger.exception("schedule_item_not_put_off", item=item)
 
 
 def step(record: "SQSRecord", act: Callable[..., list[Outgoing]], *arguments: Any) -> None:
@@ -122,6 +147,9 @@ def webhook(
     event: Mapping[str, Any], routes: Mapping[str, tuple[str, "Receiver"]], *arguments: Any
 ) -> Any:
     """An edge stage: verify and read the raw body, queue, and only then answer."""
+    body = event.get("body") or ""
+    if len(body) > BODY_CHARACTERS_MAX:  # before anything is read, decoded or hashed for anybody
+        return http_answer(413, {"error": "the body is too large"})
     checked()
     secret_name, receive = routes[event["routeKey"]]
     try:
@@ -129,7 +157,6 @@ def webhook(
     except ConfigurationError as error:  # of a sender that may be left out: see OPTIONAL_SECRETS
         _warn("webhook_not_configured", str(error))
         return http_answer(503, {"error": "not configured"})
-    body = event.get("body") or ""
     raw_body = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
     headers = event.get("headers") or {}
     answer = receive(raw_body, headers, secret, utc_now(), *arguments)
@@ -158,7 +185,7 @@ def http_answer(status_code: int, fields: Mapping[str, Any]) -> dict[str, Any]:
 def health_probes() -> Mapping[str, Callable[[], object]]:
     """What /health looks at."""
     return {
-        "secrets": lambda: secrets().fields("DATABASE", fresh=True),
+        "secrets": lambda: login(logins()[0], fresh=True),
         "database": _probe_database,
         "queues": lambda: queues().depth("payments"),
     }

@@ -1,0 +1,1 @@
+"""Why something waits: since when, for what, who or what ends it, what happens next by itself."""

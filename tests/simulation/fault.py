@@ -1,0 +1,24 @@
+"""A deliberate fault in our own code: one place changed, and why that loses money."""
+
+from dataclasses import dataclass
+
+from tests.mutation.project import Edit
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One place, as it stands and as the fault has it, and what comes of it."""
+
+    name: str
+    path: str  # within the package
+    before: str  # stands there exactly once
+    after: str
+    loses: str  # a sentence
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """For a copy of the project."""
+        return (Edit(self.path, self.before, self.after),)
+
+    def __str__(self) -> str:
+        return self.name
