@@ -38,9 +38,10 @@ mutate: install  ## every small change to the money modules, and whether a test 
 demo: install  ## a day of payments on real parts, from webhook to exact shares
 	@.venv/bin/python -m local.demo
 
-up: install  ## leave a stack running: RPC_URL= CHANGENOW_URL= ANVIL_PORT= CHANGENOW_PORT=
+up: install  ## leave a stack running: RPC_URL= CHANGENOW_URL= ANVIL_PORT= CHANGENOW_PORT= DAY_SECONDS=
 	@.venv/bin/python -m local up --rpc-url "$(RPC_URL)" --changenow-url "$(CHANGENOW_URL)" \
-		--anvil-port "$(ANVIL_PORT)" --changenow-port "$(CHANGENOW_PORT)"
+		--anvil-port "$(ANVIL_PORT)" --changenow-port "$(CHANGENOW_PORT)" \
+		--day-seconds "$(DAY_SECONDS)"
 
 down:  ## end it
 	@if [ -x .venv/bin/python ]; then .venv/bin/python -m local down; fi

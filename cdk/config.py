@@ -14,9 +14,12 @@ from decimal import Decimal
 from aws_cdk import RemovalPolicy
 from aws_cdk.aws_logs import RetentionDays
 
+from cdk.compressed_time import CONTEXT_KEY as COMPRESSED_DAY
+from cdk.compressed_time import DAY_SECONDS as DAY_SECONDS  # noqa: PLC0414 - for the others
+from cdk.compressed_time import compressed
+
 WEI_PER_GWEI = 10**9
 WEI_PER_ETH = 10**18
-DAY_SECONDS = 86_400
 
 ADDRESS_PATTERN = "0x[0-9a-fA-F]{40}"
 WALLET_PATTERN = f"{ADDRESS_PATTERN}(@[0-9]+)?"
@@ -167,12 +170,15 @@ class Environment:
     def with_context(self, get: Callable[[str], object]) -> "Environment":
         """This environment with the settings that the CDK context gives it."""
         given: dict[str, object] = {}
+        parameters = self.parameters
         for key in self.accepts:
             value = get(key)
-            if value is not None:
+            if value is not None and key == COMPRESSED_DAY:
+                parameters = compressed(parameters, int(str(value)))
+            elif value is not None:
                 setting = CONTEXT_SETTINGS[key]
                 given[setting] = int(str(value)) if setting == "chain_id" else str(value)
-        return replace(self, parameters=replace(self.parameters, **given))  # type: ignore[arg-type]
+        return replace(self, parameters=replace(parameters, **given))  # type: ignore[arg-type]
 
 
 def _machine_architecture() -> str:
@@ -218,7 +224,7 @@ LOCAL = Environment(
         observation_period_seconds=5,
         stale_after_seconds=20,
     ),
-    accepts=tuple(CONTEXT_SETTINGS),
+    accepts=(*CONTEXT_SETTINGS, COMPRESSED_DAY),
     layer_target="local",
     has_vpc=False,
     own_keys=False,

@@ -89,7 +89,8 @@ class StageQueue(Construct):
             self,
             "DeadLetterAlarm",
             alarm_name=f"{environment.prefix}{name}-dlq",
-            alarm_description=f"Messages in {name}-dlq: somebody must look, then redrive",
+            alarm_description="Messages that nobody could handle: somebody must look, then redrive:"
+            f" see docs/runbook.md#{name}-dlq",
             threshold=0,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
             evaluation_periods=1,

@@ -245,8 +245,9 @@ STAGES: tuple[Stage, ...] = (
     ),
     _ledger(
         "reconciler",
-        "re-sends what a row has waited for too long; asks for stale observations",
+        "does for every row that stands still what its lifetime says; measures what waits",
         schedule="reconciler",
+        timeout_seconds=60,  # each chore has its share of it
         sends_to=tuple(queue for queue in QUEUES if queue != "payments"),
     ),
     _ledger(

@@ -17,6 +17,7 @@ MODULES = (
     "command.lists",
     "command.acts",
     "command.clients",
+    "command.drill",
 )
 
 

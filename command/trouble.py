@@ -7,15 +7,17 @@ from botocore.exceptions import (
     ClientError,
     ConnectTimeoutError,
     EndpointConnectionError,
+    HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
+    ProxyConnectionError,
     ReadTimeoutError,
+    SSLError,
     SSOTokenLoadError,
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
 )
-from botocore.exceptions import ConnectionError as BrokenConnection
 
 CHARACTERS_MAX = 300
 
@@ -51,7 +53,9 @@ _KINDS: tuple[tuple[type[BotoCoreError], str], ...] = (
     (ReadTimeoutError, "{function} has not answered in time; " + _ONCE),
     (ConnectTimeoutError, "AWS cannot be reached: {error}; nothing was done"),
     (EndpointConnectionError, "AWS cannot be reached: {error}; nothing was done"),
-    (BrokenConnection, "the connection to {function} broke; " + _ONCE),
+    (SSLError, "AWS cannot be reached: {error}; nothing was done"),
+    (ProxyConnectionError, "AWS cannot be reached: {error}; nothing was done"),
+    (HTTPClientError, "the connection to {function} broke; " + _ONCE),
 )
 
 

@@ -20,6 +20,11 @@ def main() -> None:
         up.add_argument(name, type=lambda text: text or None, help="what the functions use")
     for name in ("--anvil-port", "--changenow-port"):
         up.add_argument(name, type=lambda text: int(text) if text else None, help="else a free one")
+    up.add_argument(
+        "--day-seconds",
+        type=lambda text: int(text) if text else None,
+        help="for drills: a day lasts so long, node and SQS can be taken away (docs/drills.md)",
+    )
     commands.add_parser("down", help="end it")
     given = vars(parser.parse_args())
     command, folder = given.pop("command"), given.pop("folder")

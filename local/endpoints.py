@@ -1,7 +1,7 @@
 """Where a running local stack is: the contents of `.local/endpoints.json`."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -24,6 +24,8 @@ class Endpoints:
     functions: dict[str, str]  # stage → deployed name
     queues: dict[str, str]  # queue → URL
     secrets: dict[str, str]  # canonical name → name in Secrets Manager
+    day_seconds: int = 86_400  # how long a day lasts: less for drills
+    gates: dict[str, str] = field(default_factory=dict)  # "rpc", "sqs" → what drills close
 
     def write(self, folder: Path) -> None:
         """Puts them into `folder`, whole or not at all."""

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from cdk.compressed_time import CONTEXT_KEY as COMPRESSED_DAY
+from cdk.compressed_time import DAY_SECONDS
 from cdk.stages import DATABASE_LOGINS, DATABASE_OWNER
 from local import leftovers, toolchain
 from local.anvil import CHAIN_ID, Anvil
@@ -19,6 +21,7 @@ from local.aws.deployment import Deployed, Deployment
 from local.aws.emulator import Emulator
 from local.contracts import deploy as contracts
 from local.endpoints import Endpoints
+from local.gates import Gates
 from local.ports import HOST, PortInUseError, free_port, http_get, require_free
 from local.postgres import Postgres
 from local.processes import ProcessError, Processes
@@ -50,6 +53,8 @@ class Options:
     changenow_url: str | None = None
     anvil_port: int | None = None
     changenow_port: int | None = None
+    # For drills: a day lasts so long, node and SQS can be taken away, Postgres survives a crash.
+    day_seconds: int | None = None
 
 
 class Stack:
@@ -77,10 +82,12 @@ class Stack:
         unwind_on_signals()
         self._watchdog = Watchdog(self.folder, owner)
         self._processes = Processes(self.folder)
-        self._postgres = Postgres(self.folder / leftovers.POSTGRES, fsync=False)
+        drills = self._options.day_seconds is not None
+        self._gates = Gates(self._processes) if drills else None
+        self._postgres = Postgres(self.folder / leftovers.POSTGRES, fsync=drills)
         self._anvil = Anvil(self._options.anvil_port, processes=self._processes)
         self._changenow_port = self._options.changenow_port or free_port()
-        self._emulator = Emulator(self._processes)
+        self._emulator = Emulator(self._processes, self._gates.sqs_url if self._gates else "")
         self._deployment = Deployment(self._processes, self._emulator)
         try:
             self._bring_up()
@@ -158,6 +165,8 @@ class Stack:
         with step("Ethereum node and contracts"):
             self._anvil.start()
             contracts.deploy(self._anvil.url)
+            if self._gates:
+                self._gates.start_rpc(self._anvil.url)
         with step("ChangeNOW simulator"):
             self._start_exchange()
 
@@ -180,20 +189,23 @@ class Stack:
     def _start_emulator(self) -> None:
         with step("AWS endpoint"):
             self._emulator.start()
+            if self._gates:
+                self._gates.start_sqs(self._emulator.url)
         with step("cdk bootstrap"):
             self._deployment.bootstrap()
 
     def _synthesize(self) -> None:
         with step("cdk synth"):
-            self._deployment.synthesize(
-                {
-                    "chain_id": str(CHAIN_ID),
-                    "host_wallet": HOST_WALLET,
-                    "usdt": contracts.USDT_ADDRESS,
-                    "feed": contracts.PRICE_FEED_ADDRESS,
-                    "changenow_url": self._changenow_url,
-                }
-            )
+            context = {
+                "chain_id": str(CHAIN_ID),
+                "host_wallet": HOST_WALLET,
+                "usdt": contracts.USDT_ADDRESS,
+                "feed": contracts.PRICE_FEED_ADDRESS,
+                "changenow_url": self._changenow_url,
+            }
+            if self._options.day_seconds is not None:
+                context[COMPRESSED_DAY] = str(self._options.day_seconds)
+            self._deployment.synthesize(context)
 
     def _secret_values(self) -> dict[str, str]:
         return {
@@ -238,11 +250,14 @@ class Stack:
             functions=deployed.functions,
             queues=deployed.queues,
             secrets=deployed.secrets,
+            day_seconds=self._options.day_seconds or DAY_SECONDS,
+            gates=self._gates.controls if self._gates else {},
         )
 
     @property
     def _rpc_url(self) -> str:
-        return self._options.rpc_url or self._anvil.url
+        gate = self._gates.rpc_url if self._gates else self._anvil.url
+        return self._options.rpc_url or gate
 
     @property
     def _own_changenow_url(self) -> str:

@@ -26,10 +26,11 @@ _READ_SECONDS = 60
 class Emulator:
     """MiniStack and its Lambda workers; everything it holds is gone when it stops."""
 
-    def __init__(self, processes: Processes) -> None:
+    def __init__(self, processes: Processes, sqs_url: str = "") -> None:
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}"
         self._processes = processes
+        self._sqs_url = sqs_url  # by which the functions reach SQS, if not directly
 
     def start(self) -> None:
         """Has the endpoint answering. Raises ProcessError."""
@@ -87,6 +88,7 @@ class Emulator:
             lambda_worker.LOGS: str(folder / "logs" / "functions"),
             lambda_worker.LAYERS: f"{temporary}/layers",
             lambda_worker.ENDPOINT: self.url,
+            lambda_worker.SQS_ENDPOINT: self._sqs_url,
         }
 
     def _answers(self) -> bool:

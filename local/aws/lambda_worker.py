@@ -23,6 +23,7 @@ PYTHON = "LOCAL_LAMBDA_PYTHON"  # the workers' interpreter
 LOGS = "LOCAL_LAMBDA_LOGS"  # folder, one file a function
 LAYERS = "LOCAL_LAMBDA_LAYERS"  # folder of unpacked layers
 ENDPOINT = "LOCAL_AWS_ENDPOINT"  # where the functions find AWS
+SQS_ENDPOINT = "LOCAL_SQS_ENDPOINT"  # where they find SQS, if elsewhere
 
 # awslambdaric puts a stack trace into a header line that can pass http.server's limit of 64 KiB;
 # the 431 it would get makes it exit.
@@ -124,6 +125,7 @@ def worker_environment(config: dict[str, Any], code: str, port: int) -> dict[str
         "_HANDLER": config["Handler"],
         **lambda_runtime.execution_credentials(config),
         "AWS_ENDPOINT_URL": os.environ[ENDPOINT],
+        "AWS_ENDPOINT_URL_SQS": os.environ.get(SQS_ENDPOINT) or os.environ[ENDPOINT],
     }
 
 

@@ -16,7 +16,8 @@ from microbatch.hostpay import recording, service, signing
 from microbatch.intake import service as intake
 from microbatch.messages import EventOccurred, Outgoing, PaymentReceived
 from microbatch.operations.acts import perform
-from microbatch.operations.reconciler import Means, reconcile
+from microbatch.operations.over_age import over_age
+from microbatch.operations.reconciler import Means, Policies, reconcile
 from microbatch.operations.requests import Surroundings
 from microbatch.payout import opening
 from microbatch.payout import service as payouts
@@ -24,6 +25,7 @@ from microbatch.platform.database import Database
 from microbatch.swap import outbound as swap_outbound
 from microbatch.swap import results
 from microbatch.vendors.ethereum.key_signer import KeySigner
+from microbatch.vendors.ethereum.signing import is_checksummed
 from tests.fakes.chain import FakeChain
 from tests.fakes.exchange import FakeExchange
 from tests.fakes.logins import transaction_of
@@ -63,6 +65,18 @@ class Pipeline(Rules):
     def signers(self) -> signing.Signers:
         """Whoever holds the wallet's key now."""
         return {self.signer.address.lower(): self.signer}
+
+    @property
+    def policies(self) -> Policies:
+        """The rules of every room."""
+        return Policies(
+            swap=self.swap_policy,
+            hostpay=self.hostpay_policy,
+            source=self.source,
+            ages=self.ages,
+            intake=self.intake_policy,
+            payout=self.payout_policy,
+        )
 
     @property
     def surroundings(self) -> Surroundings:
@@ -157,6 +171,11 @@ class Pipeline(Rules):
         means = Means(transact=self.transact, send=send, milliseconds_left=lambda: 60)
         reconcile(self.policies, means)
         return sent
+
+    def over_age(self) -> set[tuple[str, str]]:
+        """(table, state) of what stands longer in its state than it may."""
+        found = self.transact(over_age, self.ages)
+        return {(each.entity, each.state) for each in found}
 
     def transact(self, act: Callable[..., Any], *arguments: Any) -> Any:
         """As wiring does: `act(tx, now, …)` in one transaction."""

@@ -10,12 +10,9 @@ from microbatch.intake.model import Policy as IntakePolicy
 from microbatch.market.service import Source
 from microbatch.money import Wei
 from microbatch.operations.lifetimes import Ages
-from microbatch.operations.reconciler import Policies
-from microbatch.operations.requests import Surroundings
 from microbatch.pace import Pace
 from microbatch.payout.model import Policy as PayoutPolicy
 from microbatch.swap import service as swaps
-from microbatch.vendors.ethereum.signing import is_checksummed
 
 ETH = 10**18
 TOKEN = "0x" + "55" * 20
@@ -25,9 +22,9 @@ FEED = "0x" + "66" * 20
 class Rules:
     """Made when they are first asked for; a test may replace any of them."""
 
-    wallet: str = "0x" + "aa" * 20
-    token: str = TOKEN
-    confirmations: int = 3
+    wallet: str
+    token: str
+    confirmations: int
 
     @cached_property
     def pace(self) -> Pace:
@@ -114,27 +111,3 @@ class Rules:
     @cached_property
     def source(self) -> Source:
         return Source(600, self.wallet, 31337, self.token, FEED)
-
-    @property
-    def policies(self) -> Policies:
-        """The rules of every room."""
-        return Policies(
-            swap=self.swap_policy,
-            hostpay=self.hostpay_policy,
-            source=self.source,
-            ages=self.ages,
-            intake=self.intake_policy,
-            payout=self.payout_policy,
-        )
-
-    def surroundings_of(self, never_paid: frozenset[str] = frozenset()) -> Surroundings:
-        """What an operator's acts need besides the database."""
-        return Surroundings(
-            is_checksummed=is_checksummed,
-            never_paid=never_paid,
-            fee_per_gas_ceiling_wei=self.hostpay_policy.limits.fee_per_gas_ceiling_wei,
-            address_hold_seconds=86_400,
-            depths=dict,
-            policies=self.policies,
-            schedule_seconds={"threshold_check": 900, "payout_scheduler": 300, "reconciler": 60},
-        )

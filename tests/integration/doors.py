@@ -140,6 +140,26 @@ class Doors:
                 self._sqs.delete_message(QueueUrl=self._urls[queue], ReceiptHandle=handle)
         return len(failed)
 
+    def bury(self, queue: str, body: str, **attributes: str) -> str:
+        """Put a message among a queue's dead letters, as its consumer would; its id."""
+        answer = self._sqs.send_message(
+            QueueUrl=self._urls[f"{queue}-dlq"],
+            MessageBody=body,
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value}
+                for name, value in {"reason": "RetryLater: too long", **attributes}.items()
+            },
+        )
+        return str(answer["MessageId"])
+
+    def operate(self, act: str, **fields: Any) -> dict[str, Any]:
+        """What an act of an operator comes to."""
+        answer = self.invoke("operations", {"act": act, "who": "me", "why": "she wrote", **fields})
+        assert answer["ok"], answer
+        json.dumps(answer)  # it is the answer to an invocation
+        result: dict[str, Any] = answer["result"]
+        return result
+
     # --- what is there afterwards ----------------------------------------------------------------
 
     def waiting(self, queue: str) -> list[Message]:

@@ -240,6 +240,17 @@ def test_an_order_without_a_signature_before_it_is_refused(tx: Transaction) -> N
         )  # fmt: skip
 
 
+def test_what_came_of_an_act_is_written_once(tx: Transaction) -> None:
+    """A redrive is recorded before it sends anything, and ended when it is over."""
+    insert(tx, "operator_acts")
+
+    with acting(tx, "ledger"):
+        tx.execute("UPDATE operator_acts SET after = '{\"sent\": 1}'")
+    with pytest.raises(errors.CheckViolation, match="recorded already"), tx.savepoint():
+        tx.execute("UPDATE operator_acts SET after = '{}'")
+    assert tx.one("SELECT after FROM operator_acts") == {"after": {"sent": 1}}
+
+
 # --- who owns the schema --------------------------------------------------------------------------
 
 

@@ -7,10 +7,13 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Collection, Sequence
+import time
+import traceback
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FrameType
 
 import pytest
 
@@ -18,9 +21,11 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers/shared/python/microbatch"
 SERVER = "MONEY_MUTATION_SERVER"  # environment: how to connect to the server of all runs
 SECONDS_MAX = 600  # of a child that waits for something, for ever
-OURS = frozenset(
-    {"microbatch", "tests", "functions", "cdk", "local"}
-)  # never imported by the parent
+OURS = frozenset({"microbatch", "tests", "functions", "cdk", "local"})  # not for the parent
+
+
+PASSED, FAILED, BROKEN = 0, 1, 2  # of pytest: all passed, one failed, one could not be imported
+LOOK_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +67,39 @@ class ChangedLoader(importlib.machinery.SourceFileLoader):
 
 @dataclass
 class Recorder:
-    """A plugin: which functions of the package each test calls, and how long it takes."""
+    """A plugin: which functions of the package each test calls, and how long it takes.
+
+    What is called while the modules are imported is noted under "".
+    """
 
     calls: dict[str, set[tuple[str, int]]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     @pytest.hookimpl(wrapper=True)
+    def pytest_collection(self) -> object:
+        """Notes what imports call."""
+        with self._noting(""):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> object:
         """Notes every function that is called from a test's set-up to its end."""
-        found = self.calls.setdefault(item.nodeid, set())
+        with self._noting(item.nodeid):
+            return (yield)
+
+    @contextmanager
+    def _noting(self, name: str) -> Iterator[None]:
+        found = self.calls.setdefault(name, set())
         prefix = f"{PACKAGE}{os.sep}"
 
-        def note(frame: object, event: str, _argument: object) -> None:
-            code: CodeType = frame.f_code  # type: ignore[attr-defined]
+        def note(frame: FrameType, event: str, _argument: object) -> None:
+            code = frame.f_code
             if event == "call" and code.co_filename.startswith(prefix):
                 found.add((code.co_filename.removeprefix(prefix), code.co_firstlineno))
 
         sys.setprofile(note)
         try:
-            return (yield)
+            yield
         finally:
             sys.setprofile(None)
 
@@ -117,7 +136,9 @@ def pytest_on(files: Collection[str], plugin_modules: Sequence[str], *plugins: o
     return int(pytest.main([*options, *sorted(files)], plugins=list(plugins)))
 
 
-def fork(run: Callable[[], int], cpu_seconds_max: int, folder: Path) -> int:
+def fork(
+    run: Callable[[], int], cpu_seconds_max: int, folder: Path, seconds_max: int = SECONDS_MAX
+) -> int:
     """Call `run` in a child that ends with its result, or by a signal; the child's pid.
 
     What it prints is in a file of that name. A busy machine does not end it: its own time counts.
@@ -128,16 +149,36 @@ def fork(run: Callable[[], int], cpu_seconds_max: int, folder: Path) -> int:
     code = 70
     try:
         resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds_max, cpu_seconds_max))
-        signal.alarm(SECONDS_MAX)
+        signal.alarm(seconds_max)
         target = os.open(folder / str(os.getpid()), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(target, 1)
         os.dup2(target, 2)
         code = run()
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
     return 0
+
+
+def all_ended(
+    jobs: Iterable[int], start: Callable[[int], int], at_once: int
+) -> Iterator[tuple[int, int, int]]:
+    """(job, pid, status) of each as it ends; `start` forks one and tells its pid."""
+    waiting, running = iter(jobs), dict[int, int]()
+    job = next(waiting, None)
+    while job is not None or running:
+        while job is not None and len(running) < at_once:
+            running[start(job)] = job
+            job = next(waiting, None)
+        found = [os.waitpid(pid, os.WNOHANG) for pid in running]
+        ended = [(pid, status) for pid, status in found if pid]
+        for pid, status in ended:
+            yield running.pop(pid), pid, status
+        if not ended:
+            time.sleep(LOOK_SECONDS)
 
 
 def third_parties() -> list[str]:

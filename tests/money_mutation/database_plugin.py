@@ -15,7 +15,13 @@ __all__ = ["database", "database_fields", "module_database", "other", "postgres"
 
 DATABASES_MAX = 10_000  # of one run
 
-conftest._numbers = itertools.count(os.getpid() * DATABASES_MAX)
+
+def _number_from_here() -> None:
+    conftest._numbers = itertools.count(os.getpid() * DATABASES_MAX)
+
+
+_number_from_here()
+os.register_at_fork(after_in_child=_number_from_here)
 
 
 class Shared:

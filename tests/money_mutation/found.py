@@ -27,6 +27,7 @@ def mutants_of(package: Path, path: str, functions: Collection[str] = ()) -> Ite
             within=within,
             line=line,
             function_lines=_lines_of_outermost(around),
+            in_body=_is_in_body(finder, node),
             splice=splice,
             before=before,
             after=after,
@@ -39,6 +40,16 @@ def _lines_of_outermost(around: list[ast.FunctionDef | ast.ClassDef]) -> range:
             first = min([each.lineno, *(one.lineno for one in each.decorator_list)])
             return range(first, (each.end_lineno or each.lineno) + 1)
     return range(0)
+
+
+def _is_in_body(finder: Finder, node: ast.AST) -> bool:
+    """Whether it is run by calling a function, and not when the module is imported."""
+    inner = node
+    for parent in finder.upwards(node):
+        if isinstance(parent, ast.FunctionDef) and inner in parent.body:
+            return True
+        inner = parent
+    return False
 
 
 def _compiles(text: bytes) -> bool:

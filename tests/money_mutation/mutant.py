@@ -21,6 +21,7 @@ class Mutant:
     within: str
     line: int  # of the first changed one
     function_lines: range  # of the outermost function around it; empty outside of any
+    in_body: bool  # of a function: what an import has run already does not know it
     splice: Splice
     before: str  # the changed lines, white space collapsed
     after: str

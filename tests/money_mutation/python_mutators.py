@@ -69,14 +69,18 @@ class Finder:
             for splice in self._of(node):
                 yield node, splice
 
-    def around(self, node: ast.AST) -> list[ast.AST]:
+    def around(self, node: ast.AST) -> list[ast.FunctionDef | ast.ClassDef]:
         """The functions and classes a node stands in, outermost first."""
-        found = []
+        found = [
+            each for each in self.upwards(node) if isinstance(each, ast.FunctionDef | ast.ClassDef)
+        ]
+        return found[::-1]
+
+    def upwards(self, node: ast.AST) -> Iterator[ast.AST]:
+        """What a node stands in, innermost first."""
         while node in self._parents:
             node = self._parents[node]
-            if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                found.append(node)
-        return found[::-1]
+            yield node
 
     def _walk(self, node: ast.AST) -> Iterator[ast.AST]:
         yield node

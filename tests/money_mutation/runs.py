@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,16 +14,17 @@ from importlib import import_module
 from pathlib import Path
 
 from local.postgres import Postgres
-from tests.money_mutation import child
+from tests.money_mutation import child, warm
 from tests.money_mutation.modules import Module
 from tests.money_mutation.mutant import Mutant, spliced
+from tests.money_mutation.warm import Job
 
 PLUGINS = ("tests.money_mutation.plugin",)
 DATABASE_PLUGINS = (*PLUGINS, "tests.money_mutation.database_plugin")
-PASSED, FAILED, BROKEN = 0, 1, 2  # of pytest: all passed, one failed, one could not be imported
 BASELINE_SECONDS_MAX = 300
+ALL_SECONDS_MAX = 3600  # of a module's mutants
+NO_TESTS = 5  # of pytest: the process that ran all has run none itself
 SECONDS_MAX = 10  # of computing, beyond five times what the tests take on the unchanged module
-LOOK_SECONDS = 0.005
 
 
 class Fate(Enum):
@@ -51,6 +51,7 @@ class Baseline:
         called = {
             name: [line for path, line in calls if path == mutant.path]
             for name, calls in self.calls.items()
+            if name
         }
         if not mutant.function_lines:
             return sorted(called, key=lambda name: (not called[name], self.seconds[name]))
@@ -60,6 +61,12 @@ class Baseline:
             if any(line in mutant.function_lines for line in lines)
         ]
         return sorted(wanted, key=lambda name: self.seconds[name])
+
+    def needs_import(self, mutant: Mutant) -> bool:
+        """Whether importing the module runs what is changed."""
+        return not mutant.in_body or any(
+            path == mutant.path and line in mutant.function_lines for path, line in self.calls[""]
+        )
 
 
 class TestsFailed(Exception):
@@ -93,63 +100,81 @@ class Runs:
     def have(self, run: Callable[[], int]) -> None:
         """Call in a child. Raises TestsFailed unless it succeeds."""
         pid = child.fork(run, BASELINE_SECONDS_MAX, self.folder)
-        if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != PASSED:
+        if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != child.PASSED:
             raise TestsFailed((self.folder / str(pid)).read_text(errors="replace"))
 
     def fates(
         self, module: Module, mutants: Sequence[Mutant], baseline: Baseline, workers: int
     ) -> Iterator[tuple[Mutant, Fate]]:
         """What becomes of each mutant, in the order in which they end."""
-        waiting, running = list(mutants)[::-1], dict[int, Mutant]()
-        while waiting or running:
-            while waiting and len(running) < workers:
-                mutant = waiting.pop()
-                names = baseline.tests_of(mutant)
-                if names:
-                    running[self._start(module, mutant, names, baseline)] = mutant
-                else:
-                    yield mutant, Fate.NOT_COVERED
-            for pid, status in _ended(running):
-                yield running.pop(pid), self._fate(pid, status)
+        jobs = [_job(mutant, baseline) for mutant in mutants]
+        yield from ((job.mutant, Fate.NOT_COVERED) for job in jobs if not job.names)
+        jobs = [job for job in jobs if job.names]
+        left = [job for job in jobs if baseline.needs_import(job.mutant)]
+        for job, pid, status in self._in_place(
+            module, [job for job in jobs if job not in left], workers
+        ):
+            if os.WIFEXITED(status) and os.WEXITSTATUS(status) == warm.CANNOT:
+                left.append(job)
+            else:
+                yield job.mutant, self._fate(pid, status)
+        for number, pid, status in child.all_ended(
+            range(len(left)), lambda number: self._start(module, left[number]), workers
+        ):
+            yield left[number].mutant, self._fate(pid, status)
 
-    def _start(
-        self, module: Module, mutant: Mutant, names: Sequence[str], baseline: Baseline
-    ) -> int:
-        path = child.PACKAGE / mutant.path
-        changed = child.Changed(path, spliced(path.read_bytes(), mutant.splice))
-        files = {name.partition("::")[0] for name in names}
+    def _in_place(
+        self, module: Module, jobs: Sequence[Job], workers: int
+    ) -> Iterator[tuple[Job, int, int]]:
+        """(job, pid of the process that ran all, status); quick, as nothing is imported again."""
+        reading, writing = os.pipe()
+
+        def run() -> int:
+            os.close(reading)
+            plugin = warm.Warm(jobs, workers, self.folder, warm.tell(writing))
+            return child.pytest_on(module.files, _plugins(module), plugin)
+
+        pid = child.fork(run, ALL_SECONDS_MAX, self.folder, seconds_max=ALL_SECONDS_MAX)
+        os.close(writing)
+        with os.fdopen(reading) as lines:
+            for line in lines:
+                number, status = map(int, line.split())
+                yield jobs[number], pid, status
+        if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) not in (child.PASSED, NO_TESTS):
+            raise TestsFailed((self.folder / str(pid)).read_text(errors="replace"))
+
+    def _start(self, module: Module, job: Job) -> int:
+        """Fork a run that imports the changed module; its pid."""
+        path = child.PACKAGE / job.mutant.path
+        changed = child.Changed(path, spliced(path.read_bytes(), job.mutant.splice))
+        files = {name.partition("::")[0] for name in job.names}
 
         def run() -> int:
             sys.meta_path.insert(0, child.ChangedFinder(changed))
-            chosen = child.Chosen(names, no_others=bool(mutant.function_lines))
+            chosen = child.Chosen(job.names, no_others=bool(job.mutant.function_lines))
             return child.pytest_on(files, _plugins(module), chosen)
 
-        usual_seconds = sum(baseline.seconds[name] for name in names)
-        return child.fork(run, SECONDS_MAX + int(5 * usual_seconds), self.folder)
+        return child.fork(run, job.seconds_max, self.folder)
 
     def _fate(self, pid: int, status: int) -> Fate:
         if os.WIFSIGNALED(status):
             return Fate.TIMED_OUT
         code = os.waitstatus_to_exitcode(status)
-        if code == PASSED:
+        if code == child.PASSED:
             return Fate.SURVIVED
-        if code in (FAILED, BROKEN):
+        if code in (child.FAILED, child.BROKEN):
             return Fate.KILLED
         raise TestsFailed((self.folder / str(pid)).read_text(errors="replace"))
 
 
+def _job(mutant: Mutant, baseline: Baseline) -> Job:
+    names = baseline.tests_of(mutant)
+    usual_seconds = sum(baseline.seconds[name] for name in names)
+    return Job(mutant, names, SECONDS_MAX + int(5 * usual_seconds))
+
+
 def _plugins(module: Module) -> Sequence[str]:
     return DATABASE_PLUGINS if module.needs_database else PLUGINS
-
-
-def _ended(running: dict[int, Mutant]) -> list[tuple[int, int]]:
-    """(pid, status) of at least one child that has ended."""
-    while True:
-        found = [os.waitpid(pid, os.WNOHANG) for pid in running]
-        ended = [(pid, status) for pid, status in found if pid]
-        if ended:
-            return ended
-        time.sleep(LOOK_SECONDS)
 
 
 def _import_beforehand(names: Sequence[str]) -> None:
@@ -179,4 +204,4 @@ def standing() -> Iterator[Runs]:
 
 def _migrate() -> int:
     import_module("tests.money_mutation.migration").migrate_server()
-    return PASSED
+    return child.PASSED

@@ -79,8 +79,8 @@ FAULTS = (
     Fault(
         "tokens_in_flight_are_forgotten",
         "hostpay/clearance.py",
-        "    if (transfer.preflight_token_units or 0) - wallet.in_flight_token_units < tokens:\n",
-        "    if (transfer.preflight_token_units or 0) < tokens:\n",
+        "    left = (transfer.preflight_token_units or 0) - wallet.in_flight_token_units\n",
+        "    left = transfer.preflight_token_units or 0\n",
         "two transfers are signed over the same USDT: one reverts, its gas gone",
     ),
     Fault(

@@ -60,15 +60,16 @@ def _gas(transfer: Transfer, limits: Limits, eth_usd: Decimal | None) -> Ruling 
 def _money(transfer: Transfer, wallet: WalletState, limits: Limits) -> Ruling:
     """The day's limits; ETH for gas and value; tokens, less what is on its way already."""
     assert transfer.preflight_balance_wei is not None
-    tokens = transfer.amount_units if transfer.token else 0
-    if (
-        wallet.signed_today_wei + transfer.value_wei > limits.daily_max_wei
-        or wallet.signed_today_token_units + tokens > limits.daily_max_token_units
-    ):
+    if transfer.token:
+        today, most = wallet.signed_today_token_units, limits.daily_max_token_units
+    else:
+        today, most = wallet.signed_today_wei, limits.daily_max_wei
+    if today + transfer.amount_units > most:
         return Ruling(Verdict.WAIT, "daily_limit_reached")
     needed = transfer.value_wei + fees_for(transfer).cost_wei + limits.gas_reserve_wei
     if transfer.preflight_balance_wei - wallet.in_flight_cost_wei < needed:
         return Ruling(Verdict.WAIT, "short_of_funds")
-    if (transfer.preflight_token_units or 0) - wallet.in_flight_token_units < tokens:
+    left = (transfer.preflight_token_units or 0) - wallet.in_flight_token_units
+    if transfer.token and left < transfer.amount_units:
         return Ruling(Verdict.WAIT, "short_of_token")
     return Ruling(Verdict.SIGN)

@@ -7,6 +7,7 @@ from typing import Any
 from microbatch.codec import agrees
 from microbatch.errors import PermanentFailure
 from microbatch.hostpay import cancelling as cancelling  # noqa: PLC0414 - for operations
+from microbatch.hostpay import redriving as redriving  # noqa: PLC0414 - for operations
 from microbatch.hostpay import standstill as standstill  # noqa: PLC0414 - for the reconciler
 from microbatch.hostpay import store, wallet_store
 from microbatch.hostpay import thawing as thawing  # noqa: PLC0414 - for operations
@@ -26,7 +27,7 @@ from microbatch.pace import Pace
 from microbatch.payout import service as payouts
 from microbatch.payout.model import Payout
 from microbatch.platform.database import Transaction
-from microbatch.platform.observability import logger
+from microbatch.platform.observability import count, logger
 from microbatch.swap import service as swaps
 from microbatch.swap.model import Swap
 
@@ -69,6 +70,7 @@ def take_order(
         return messages_due(tx, existing, now) if resent else []
     _reserve(tx, swap, problem, policy, now)
     if problem:
+        count("transfer_parked")
         logger.error("order_parked", unique_id=swap.swap_id, reason=problem)
         return []
     swaps.pay_ordered(tx, swap, now)
@@ -271,6 +273,12 @@ def end_of(tx: Transaction, unique_id: str) -> str | None:
     if transfer is None or transfer.state not in ("rejected", "failed"):
         return None
     return f"{transfer.state}: {transfer.reason}"
+
+
+def tx_hash_of(tx: Transaction, swap_id: str) -> str | None:
+    """The transaction that has paid this swap's exchange; None before it is mined."""
+    transfer = store.read(tx, swap_id)
+    return transfer.tx_hash if transfer else None
 
 
 def settle(tx: Transaction, swap_id: str, now: datetime) -> None:

@@ -98,8 +98,11 @@ def sign(
     if objection is not None:
         return _give_up(tx, transfer, objection, now)
     paused = pauses.signing_waits(tx, transfer.context)
-    if paused is not None:
-        return _wait(tx, transfer, paused, now, policy)
+    if paused is not None:  # looked at ever more rarely, until whoever resumes has it looked at
+        store.note_wait(tx, transfer.unique_id, paused, now)
+        store.win_ask(tx, transfer.unique_id, now, now)
+        logger.info("signing_paused", unique_id=transfer.unique_id, reason=paused)
+        return []
     ruling = readiness(transfer, policy.limits, now)
     if ruling.verdict is not Verdict.SIGN:
         return _follow(tx, transfer, ruling, now, policy)
@@ -223,15 +226,8 @@ def _follow(
         freeze(tx, transfer, ruling.reason, now)
     if ruling.reason != WINDOW_FULL:  # that one ends by itself, with the next block
         count("signing_waits")
-    return _wait(tx, transfer, ruling.reason, now, policy)
-
-
-def _wait(
-    tx: Transaction, transfer: Transfer, reason: str, now: datetime, policy: Policy
-) -> list[Outgoing]:
-    """Say why it is not signed, and look again a while later."""
-    store.note_wait(tx, transfer.unique_id, reason, now)
-    logger.warning("signing_waits", unique_id=transfer.unique_id, reason=reason)
+    store.note_wait(tx, transfer.unique_id, ruling.reason, now)
+    logger.warning("signing_waits", unique_id=transfer.unique_id, reason=ruling.reason)
     return looks_again(tx, transfer, now, policy.pace, at_once=False)
 
 

@@ -34,7 +34,15 @@ from microbatch.messages.ported import (
     StatusCheckRequest,
     StatusCheckResponse,
 )
-from microbatch.messages.queues import QUEUES, Announcement, Carrier, Outgoing, body, read
+from microbatch.messages.queues import (
+    QUEUES,
+    Announcement,
+    Carrier,
+    Outgoing,
+    body,
+    read,
+    read_at_any_age,
+)
 from microbatch.messages.swaps import (
     AddressChecked,
     AddressCheckRequested,
@@ -97,6 +105,7 @@ __all__ = [
     "TransferLogsRequested",
     "body",
     "read",
+    "read_at_any_age",
     "sign",
     "verify",
 ]

@@ -30,7 +30,9 @@ GRANT UPDATE ON settings, pauses TO microbatch_ledger;
 GRANT INSERT ON
     operator_acts, threshold_checks, exchanges, token_receipts, discarded_letters
     TO microbatch_ledger;
--- … but what was read wrongly of the chain, and what is too old to be of use.
+-- … but what came of an act that takes its time, once it is over (act_ends_once)
+GRANT UPDATE (after) ON operator_acts TO microbatch_ledger;
+-- … and what was read wrongly of the chain, and what is too old to be of use.
 GRANT DELETE ON token_receipts TO microbatch_ledger;
 GRANT INSERT, DELETE ON observations TO microbatch_ledger;
 
@@ -99,6 +101,17 @@ BEGIN
     RETURN NEW;
 END
 $$;
+
+-- An act is recorded before it is done, and what came of it is written once.
+CREATE FUNCTION refuse_rewritten_act() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'what came of act % is recorded already', OLD.act_id
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'act_ends_once';
+END
+$$;
+
+CREATE TRIGGER operator_acts_end_once BEFORE UPDATE ON operator_acts
+    FOR EACH ROW WHEN (OLD.after IS NOT NULL) EXECUTE FUNCTION refuse_rewritten_act();
 
 CREATE TRIGGER transfer_attempts_repeat_the_first BEFORE INSERT ON transfer_attempts
     FOR EACH ROW EXECUTE FUNCTION refuse_other_payment_on_a_nonce();

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from microbatch.messages import Outgoing
-from microbatch.operations import clients, holding, pausing, settings, unparking
+from microbatch.operations import clients, holding, pausing, redriving, settings, unparking
 from microbatch.operations.looking import LOOKS, Looked
 from microbatch.operations.requests import (
     Request,
@@ -34,8 +34,6 @@ def _looking(look: Callable[[Request, Transaction, datetime, Surroundings], Look
     return Act(do=lambda *asked: (look(*asked), []), changes=False)
 
 
-ONE_BY_ONE = ("redrive", "dead")  # of operations.redriving: each dead letter has its transaction
-
 ACTS_IN_ONE_TRANSACTION: dict[str, Act] = {
     "accept": Act(do=holding.accept, rehearsed=True),
     "cancel": Act(do=unparking.cancel, rehearsed=True),
@@ -55,12 +53,13 @@ ACTS_IN_ONE_TRANSACTION: dict[str, Act] = {
     "wallets activate": Act(do=unparking.activate, rehearsed=True),
     **{name: _looking(look) for name, look in LOOKS.items()},
 }
-ACTS = frozenset({*ACTS_IN_ONE_TRANSACTION, *ONE_BY_ONE})
+ACTS = frozenset({*ACTS_IN_ONE_TRANSACTION, *redriving.ACTS})
 
 
 def perform(request: Request, tx: Transaction, now: datetime, surroundings: Surroundings) -> Done:
     """(what came of it, messages to send). Raises InvalidInput, having changed nothing."""
-    act = ACTS_IN_ONE_TRANSACTION[act_in(request, sorted(ACTS))]
+    name = act_in(request, sorted(ACTS))
+    act = ACTS_IN_ONE_TRANSACTION[name]
     if act.changes:
         check_author(request)
     if not is_dry_run(request, act.rehearsed):

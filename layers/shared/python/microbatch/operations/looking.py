@@ -99,7 +99,7 @@ def held(request: Request, tx: Transaction, now: datetime, surroundings: Surroun
     """What waits for accept or reject: how much of it by reason, and the oldest of it."""
     del surroundings
     rows = store.held(tx, _limit(request))
-    sums = parked.parked(tx, ["held_payments"])
+    sums = [each for each in parked.parked(tx) if each.entity == "held_payments"]
     return {
         "at": now.isoformat(),
         "rows_count": sum(each.rows_count for each in sums),
@@ -114,7 +114,7 @@ def parked_rows(
     """Parked money: number and sum by table and reason, and the oldest rows."""
     del surroundings
     limit = _limit(request)
-    sums = parked.parked(tx, list(store.PARKED))
+    sums = [each for each in parked.parked(tx) if each.entity in store.PARKED]
     rows = [
         {"entity": entity, **facts(row)}
         for entity in sorted({each.entity for each in sums}, key=list(store.PARKED).index)

@@ -1,5 +1,6 @@
 """What waits for a person's decision: how much, for which reason, since when."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -8,6 +9,8 @@ from typing import Any
 from microbatch.operations import parked_store
 from microbatch.operations.reasons import explain
 from microbatch.platform.database import Transaction
+
+ENTITIES = tuple(parked_store.QUERIES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +41,10 @@ class Parked:
         }
 
 
-def parked(tx: Transaction) -> list[Parked]:
-    """Everything that is parked or held, by table and reason."""
+def parked(tx: Transaction, entities: Sequence[str] = ENTITIES) -> list[Parked]:
+    """Everything in these tables that is parked or held, by table and reason."""
     found: dict[tuple[str, str], Parked] = {}
-    for row in parked_store.parked(tx):
+    for row in parked_store.parked(tx, entities):
         part = _of(row)
         key = (part.entity, part.reason)
         found[key] = _sum(found[key], part) if key in found else part

@@ -1,5 +1,6 @@
 """SQL of what waits for a person's decision: one statement over all tables."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from microbatch.platform.database import Transaction
@@ -68,6 +69,7 @@ QUERIES: dict[str, str] = {
 }
 
 
-def parked(tx: Transaction) -> list[dict[str, Any]]:
+def parked(tx: Transaction, entities: Sequence[str]) -> list[dict[str, Any]]:
     """Number, sums and oldest of what is parked or held, by table and the reason's code."""
-    return tx.all(f"{' UNION ALL '.join(QUERIES.values())} ORDER BY entity, reason")
+    queries = [QUERIES[entity] for entity in entities]
+    return tx.all(f"{' UNION ALL '.join(queries)} ORDER BY entity, reason")

@@ -92,6 +92,14 @@ def text_in(request: Request, name: str, pattern: str, default: str | None = Non
     return value
 
 
+def number_in(request: Request, name: str, default: int, most: int) -> int:
+    """A field of a request that is a whole number from one on. Raises InvalidInput naming it."""
+    value = request.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+        raise InvalidInput(f"{name} must be a whole number from 1 to {most}")
+    return value
+
+
 def usd_in(request: Request, name: str, default: str | None = None) -> str:
     """Dollars with at most two decimals, as the database writes them."""
     text = text_in(request, name, r"[0-9]{1,7}(\.[0-9]{1,2})?", default)

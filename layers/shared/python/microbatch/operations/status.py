@@ -32,7 +32,7 @@ def status(tx: Transaction, now: datetime, surroundings: Surroundings) -> dict[s
         "threshold_usd": why_store.threshold_usd(tx),
         "payments": store.payments_by_state(tx),
         "held": store.held_by_reason(tx),
-        "parked": [each.shown() for each in parked.parked(tx, ENTITIES)],
+        "parked": [each.shown() for each in parked.parked(tx) if each.entity in ENTITIES],
         "rows": [
             {**row, "max_age_seconds": _max_age_seconds(row, surroundings.policies.ages)}
             for row in (*store.rows_by_state(tx), *status_store.oldest_decisions(tx))

@@ -21,6 +21,15 @@ def read(tx: Transaction, client_id: str) -> Client:
     return Client(**row)
 
 
+def find(tx: Transaction, client_id: str) -> Client | None:
+    """The client as it is now, not locked."""
+    row = tx.one(
+        f"SELECT {COLUMNS} FROM clients WHERE client_id = %(client_id)s",  # noqa: S608
+        client_id=client_id,
+    )
+    return Client(**row) if row else None
+
+
 def lock(tx: Transaction, client_id: str) -> Client | None:
     """The client, for the one scheduler that looks at it now; None for every other."""
     row = tx.one(

@@ -9,6 +9,7 @@ from microbatch.messages import AddressChecked, Announcement, Outgoing
 from microbatch.money import coins
 from microbatch.pace import Pace
 from microbatch.payout import client_store, opening, store, waiting_store
+from microbatch.payout import redriving as redriving  # noqa: PLC0414 - for operations
 from microbatch.payout.due import ask_about as ask_about  # noqa: PLC0414 - for operations
 from microbatch.payout.due import order
 from microbatch.payout.model import (
@@ -24,7 +25,7 @@ from microbatch.payout.telling import events_due
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import count, logger
 
-STALE_ROWS_MAX = 200
+STALE_ROWS_MAX = 500
 
 
 def open_instant(tx: Transaction, now: datetime, payment_id: str, policy: Policy) -> list[Outgoing]:

@@ -1,5 +1,6 @@
 """The composition root: the only place that knows everybody, and that reads the environment."""
 
+from microbatch.wiring.operator import operate
 from microbatch.wiring.parts import (
     MIGRATIONS,
     changenow,
@@ -51,6 +52,7 @@ __all__ = [
     "node",
     "observation_source",
     "one_by_one",
+    "operate",
     "operator_surroundings",
     "payout_policy",
     "processor",
