@@ -12,6 +12,7 @@ from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from cdk.acknowledged import acknowledge
 from cdk.config import Environment
 from cdk.money_alarms import NAMESPACE
 from cdk.stage_function import StageFunction
@@ -120,6 +121,12 @@ class Rollout(Construct):
             assumed_by=iam.ServicePrincipal("codedeploy.amazonaws.com"),
             description=f"microbatch {self._environment.name}: shifts calls to new versions",
             inline_policies={"rollout": iam.PolicyDocument(statements=statements)},
+        )
+        acknowledge(
+            role,
+            f"IAM5[Resource::arn:<AWS::Partition>:cloudwatch:<AWS::Region>:<AWS::AccountId>:alarm:"
+            f"{self._environment.prefix}*]",
+            "An alarm's name ends with the version it judges, which is not known beforehand",
         )
         return role.without_policy_updates()
 

@@ -12,6 +12,7 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as scheduler_targets
 from constructs import Construct
 
+from cdk.acknowledged import acknowledge
 from cdk.network import Network
 from cdk.stage_queue import BATCHING_WINDOW_SECONDS, renew_at_receives
 from cdk.stage_role import NETWORK_ZONES, Rights, stage_role
@@ -81,6 +82,12 @@ class StageFunction(Construct):
             # Asking again goes round through the same functions for days. Lambda takes that for
             # a runaway after 16 rounds and would throw the message out.
             recursive_loop=lambda_.RecursiveLoop.ALLOW if stage.queues else None,
+        )
+        acknowledge(
+            self.function,
+            "L1",
+            "The layers are pinned and built for this runtime, which AWS maintains; the next one"
+            " comes with them",
         )
         self.live = lambda_.Alias(
             self,

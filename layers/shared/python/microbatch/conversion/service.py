@@ -15,7 +15,7 @@ from microbatch.platform.database import Transaction
 from microbatch.platform.observability import count, logger
 from microbatch.swap import service as swaps
 
-STALE_ROWS_MAX = 200
+STALE_ROWS_MAX = 500
 
 
 def note_told(tx: Transaction, now: datetime, told: Sequence[Announcement]) -> None:

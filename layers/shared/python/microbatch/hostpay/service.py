@@ -27,7 +27,7 @@ from microbatch.pace import Pace
 from microbatch.payout import service as payouts
 from microbatch.payout.model import Payout
 from microbatch.platform.database import Transaction
-from microbatch.platform.observability import logger
+from microbatch.platform.observability import count, logger
 from microbatch.swap import service as swaps
 from microbatch.swap.model import Swap
 
@@ -70,6 +70,7 @@ def take_order(
         return messages_due(tx, existing, now) if resent else []
     _reserve(tx, swap, problem, policy, now)
     if problem:
+        count("transfer_parked")
         logger.error("order_parked", unique_id=swap.swap_id, reason=problem)
         return []
     swaps.pay_ordered(tx, swap, now)

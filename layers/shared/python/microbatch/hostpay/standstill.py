@@ -10,7 +10,7 @@ from microbatch.pace import Pace
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import logger
 
-ROWS_MAX = 200
+ROWS_MAX = 500
 WAITING = ("requested", "approved", "signed", "broadcast", "mined", "confirmed")
 UNSIGNED = ("requested", "approved")
 

@@ -24,8 +24,13 @@ ALTER TABLE wallets ADD COLUMN frozen_at timestamptz;
 UPDATE wallets SET frozen_at = now() WHERE status = 'frozen';
 
 -- What is counted every minute must not grow with what is long over.
+-- swaps_open has the finished ones, too, of which there are more and more.
+CREATE INDEX swaps_waiting ON swaps (state_since)
+    WHERE state IN ('requested', 'quoted', 'created', 'paid');
 CREATE INDEX swaps_parked ON swaps (state_since) WHERE state = 'parked';
 CREATE INDEX payouts_parked ON payouts (state_since) WHERE state = 'parked';
+CREATE INDEX payouts_direct_open ON payouts (state_since)
+    WHERE kind = 'direct' AND state IN ('claimed', 'parked');
 CREATE INDEX transfers_parked ON transfers (state_since) WHERE state = 'parked';
 CREATE INDEX payments_held ON payments (state_since) WHERE state = 'held';
 CREATE INDEX transfer_attempts_ordered ON transfer_attempts (state_since) WHERE state = 'ordered';

@@ -71,6 +71,8 @@ class _Run:
             if messages:
                 outgoing += messages
                 helped.append(key)
+            else:  # whatever the reason: it must not stand before the others
+                self._note([key], looked_at=True)
         return len(outgoing) if self._send(outgoing, helped) else 0
 
     def _found(self) -> list[str]:
@@ -88,7 +90,6 @@ class _Run:
             )
         except Exception as error:
             _tell_failure(error, self.chore.name, key)
-            self._note([key], looked_at=True)
             return []
         return messages
 

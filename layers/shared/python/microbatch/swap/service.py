@@ -14,7 +14,7 @@ from microbatch.swap import unparking as unparking  # noqa: PLC0414 - for operat
 from microbatch.swap.due import asks_again, messages_due
 from microbatch.swap.model import ONGOING, Swap, Terms, swap_id_of
 
-STALE_ROWS_MAX = 200
+STALE_ROWS_MAX = 500
 WAITING = ("requested", "quoted", "created", "paid")
 
 
