@@ -4,22 +4,19 @@ Each fault is made in a copy of the project, and the copy is simulated until a s
 """
 
 import argparse
-import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.mutation import beliefs, bytes_sent, nonces, project
 from tests.mutation.project import PACKAGE, Edit
-from tests.simulation.__main__ import POSTGRES
-from tests.simulation.databases import server
 from tests.simulation.faults import FAULTS
 
 SEEDS = 100
@@ -59,9 +56,7 @@ def faults() -> dict[str, tuple[Edit, ...]]:
     return {CONTROL: (), **{each.name: each.edits for each in (*FAULTS, *peers)}}
 
 
-def simulated(
-    name: str, edits: Sequence[Edit], folder: Path, seeds: int, environment: Mapping[str, str]
-) -> Found:
+def simulated(name: str, edits: Sequence[Edit], folder: Path, seeds: int) -> Found:
     """Simulate a copy with these edits until a seed is broken, or so many were good."""
     began = time.monotonic()
     with project.copied(folder / name) as copy:
@@ -70,7 +65,7 @@ def simulated(
         ended = subprocess.run(
             [*words, "--workers", "1", "--no-shrink"],
             cwd=copy,
-            env={**environment, "PYTHONPATH": str(copy / PACKAGE.parent)},
+            env={**os.environ, "PYTHONPATH": str(copy / PACKAGE.parent)},
             capture_output=True,
             text=True,
             check=False,
@@ -84,17 +79,13 @@ def simulated(
 
 
 def all_simulated(names: Iterable[str], seeds: int, at_once: int) -> Iterator[Found]:
-    """What came of each, in their order."""
+    """What came of each, in their order; each on a server of its own."""
     known = faults()
     with (
         tempfile.TemporaryDirectory(prefix="microbatch-detection-") as folder,
-        server() as fields,
         ThreadPoolExecutor(at_once) as pool,
     ):
-        environment = {**os.environ, POSTGRES: json.dumps(fields)}
-        yield from pool.map(
-            lambda name: simulated(name, known[name], Path(folder), seeds, environment), names
-        )
+        yield from pool.map(lambda name: simulated(name, known[name], Path(folder), seeds), names)
 
 
 def main(words: Sequence[str]) -> int:
