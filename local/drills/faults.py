@@ -194,12 +194,17 @@ class PostgresOutage(Fault):
     poison = 1
 
     def begin(self) -> None:
+        self._dead = 0
         self.site.put("swap-results", "nobody can read this")
         self.site.postgres.stop()
 
     def lift(self) -> None:
+        self._dead = self.site.depth(PAYMENTS, dead=True)
         if not self.site.postgres.running():
             self.site.postgres.start()
+
+    def facts(self) -> Mapping[str, int]:
+        return {"payments among the dead": self._dead}
 
 
 class LostMessages(Fault):
