@@ -125,6 +125,7 @@ class Environment:
     has_vpc: bool = True  # isolated subnets, and Postgres on RDS in them
     own_keys: bool = True  # KMS keys of ours, for the wallet key's secret and for the database
     tracing: bool = True
+    canary: bool = True  # a new version takes a tenth of the calls first
     architecture: str = "arm64"
     python: str = "3.13"
     removal_policy: RemovalPolicy = RemovalPolicy.DESTROY
@@ -228,6 +229,7 @@ LOCAL = Environment(
     has_vpc=False,
     own_keys=False,
     tracing=False,
+    canary=False,
     architecture=_machine_architecture(),
     python=f"{sys.version_info.major}.{sys.version_info.minor}",
 )

@@ -13,7 +13,8 @@ from cdk.alarm_topic import alarm_topic
 from cdk.config import REQUIRED_AT_DEPLOY, Environment
 from cdk.data_stack import DataStack
 from cdk.money_alarms import MoneyAlarms
-from cdk.stage_function import StageFunction, Surroundings
+from cdk.rollout import Rollout
+from cdk.stage_function import LIVE, StageFunction, Surroundings
 from cdk.stage_queue import StageQueue
 from cdk.stage_role import Rights
 from cdk.stages import STAGES
@@ -67,6 +68,8 @@ class PipelineStack(Stack):
         self.webhooks = WebhookApi(
             self, "Webhooks", environment=environment, functions=self.functions.values()
         )
+        if environment.canary:
+            Rollout(self, "Rollout", environment=environment, functions=self.functions.values())
         self._output(data)
 
     def _surroundings(self, data: DataStack) -> Surroundings:
@@ -135,13 +138,12 @@ class PipelineStack(Stack):
         )
 
     def _output(self, data: DataStack) -> None:
-        prefix, arns = self.deployed.prefix, data.secrets.arns
-        functions = {name: entry.stage.name for name, entry in self.functions.items()}
+        arns = data.secrets.arns
         outputs = {
             "ApiUrl": self.webhooks.api.api_endpoint,
             "ApiId": self.webhooks.api.api_id,
             "Functions": json.dumps(
-                {name: prefix + stage.replace("_", "-") for name, stage in functions.items()}
+                {name: f"{entry.name}:{LIVE}" for name, entry in self.functions.items()}
             ),
             "Queues": json.dumps(
                 {name: entry.queue.queue_url for name, entry in self.queues.items()}

@@ -59,7 +59,7 @@ def _not_twice_within_a_message_s_life(
 
 
 def _let_in(environment: Environment, functions: Any) -> None:
-    name = f"{environment.prefix}migrator"
+    name = f"{environment.prefix}migrator:live"
     answer = functions.invoke(FunctionName=name, Payload=b"{}")
     if "FunctionError" in answer:
         raise UnusableError(

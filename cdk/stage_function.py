@@ -12,12 +12,14 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as scheduler_targets
 from constructs import Construct
 
+from cdk.acknowledged import acknowledge
 from cdk.network import Network
 from cdk.stage_queue import BATCHING_WINDOW_SECONDS, renew_at_receives
 from cdk.stage_role import NETWORK_ZONES, Rights, stage_role
 from cdk.stages import Stage
 
 FUNCTIONS = Path(__file__).parent.parent / "functions"
+LIVE = "live"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,7 @@ class StageFunction(Construct):
         super().__init__(scope, stage.name)
         self.stage = stage
         self._environment = surroundings.rights.environment
-        name = f"{self._environment.prefix}{stage.name.replace('_', '-')}"
+        self.name = name = f"{self._environment.prefix}{stage.name.replace('_', '-')}"
         log_group = logs.LogGroup(
             self,
             "Logs",
@@ -80,14 +82,27 @@ class StageFunction(Construct):
             # Asking again goes round through the same functions for days. Lambda takes that for
             # a runaway after 16 rounds and would throw the message out.
             recursive_loop=lambda_.RecursiveLoop.ALLOW if stage.queues else None,
+        )
+        acknowledge(
+            self.function,
+            "L1",
+            "The layers are pinned and built for this runtime, which AWS maintains; the next one"
+            " comes with them",
+        )
+        self.live = lambda_.Alias(
+            self,
+            "Live",
+            alias_name=LIVE,
+            version=self.function.current_version,
+            description="What queues, routes, schedules and operators call",
             # A schedule comes again by itself; a late repetition of the last one is of no use.
             retry_attempts=0 if stage.schedule else None,
         )
 
     @property
     def target(self) -> lambda_.IFunction:
-        """What queues, routes and schedules call."""
-        return self.function
+        """What queues, routes and schedules call: never the newest code as such."""
+        return self.live
 
     def listen(self, rights: Rights) -> None:
         """Connect the function to its queues."""
@@ -112,7 +127,7 @@ class StageFunction(Construct):
         scheduler.Schedule(
             self,
             "Schedule",
-            schedule_name=self.function.function_name,
+            schedule_name=self.name,
             description=f"{self.stage.name}: {self.stage.does}",
             schedule=scheduler.ScheduleExpression.rate(period),
             target=scheduler_targets.LambdaInvoke(

@@ -38,21 +38,31 @@ def table() -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def section(text: str) -> str:
+def between(text: str, begin: str, end: str) -> str:
     """What stands between the markers. Raises ValueError when they are not there, once each."""
-    before, found, rest = text.partition(BEGIN)
-    inside, ended, after = rest.partition(END)
-    if not found or not ended or BEGIN in rest or END in before + after:
-        raise ValueError(f"the text must have {BEGIN} and then {END}, once each")
+    before, found, rest = text.partition(begin)
+    inside, ended, after = rest.partition(end)
+    if not found or not ended or begin in rest or end in before + after:
+        raise ValueError(f"the text must have {begin} and then {end}, once each")
     return inside.strip()
 
 
+def replaced(text: str, begin: str, end: str, inside: str) -> str:
+    """The text with this between the markers. Raises ValueError as `between` does."""
+    between(text, begin, end)
+    before, _, rest = text.partition(begin)
+    after = rest.partition(end)[2]
+    return f"{before}{begin}\n{inside}\n{end}{after}"
+
+
+def section(text: str) -> str:
+    """The table that stands in a text. Raises ValueError as `between` does."""
+    return between(text, BEGIN, END)
+
+
 def rewritten(text: str) -> str:
-    """The text with the table as it is now. Raises ValueError as `section` does."""
-    section(text)
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+    """The text with the table as it is now. Raises ValueError as `between` does."""
+    return replaced(text, BEGIN, END, table())
 
 
 def main() -> None:

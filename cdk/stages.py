@@ -59,6 +59,11 @@ class Stage:
         return tuple(sorted({QUEUES[queue].key for queue in (*self.queues, *self.sends_to)}))
 
     @property
+    def is_called(self) -> bool:
+        """Whether calls come by themselves: on a part of them a new version can be tried."""
+        return bool(self.queues or self.routes or self.schedule)
+
+    @property
     def all_secrets(self) -> tuple[str, ...]:
         """Every secret it may read, signing keys included."""
         return (*self.secrets, *self.signing_keys)
@@ -240,8 +245,9 @@ STAGES: tuple[Stage, ...] = (
     ),
     _ledger(
         "reconciler",
-        "re-sends what a row has waited for too long; asks for stale observations",
+        "does for every row that stands still what its lifetime says; measures what waits",
         schedule="reconciler",
+        timeout_seconds=60,  # each chore has its share of it
         sends_to=tuple(queue for queue in QUEUES if queue != "payments"),
     ),
     _ledger(

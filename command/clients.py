@@ -158,7 +158,7 @@ def _clients(clients: list[dict[str, Any]]) -> Iterator[RenderableType]:
                 f"{client['payout_currency']}/{client['payout_network']}",
                 client["wallet_address"],
                 client["address_state"],
-                "yes" if client["paused"] else "",
+                client["paused_at"] and "yes",
                 client["payout_wait_reason"],
             )
             for client in clients

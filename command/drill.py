@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--day-seconds", type=int, default=48, help="how long a day lasts; else 48 s"
     )
     parser.add_argument(
-        "--limit-seconds", type=float, default=180.0, help="for the recovery; else 180 s"
+        "--limit-seconds", type=int, default=180, help="for the recovery; else 180 s"
     )
 
 

@@ -114,12 +114,13 @@ def _wrong(answer: dict[str, Any], now: datetime) -> Iterator[RenderableType]:
             yield line(f"wallet {wallet['address']} is {wallet['status']}: {wallet['reason']}", BAD)
     for name, queue in answer["queues"].items():
         if queue["dead"]:
-            yield line(f"{queue['dead']} dead letters of {name}: microbatch dead {name}", BAD)
+            letters = "dead letter" if queue["dead"] == 1 else "dead letters"
+            yield line(f"{queue['dead']} {letters} of {name}: microbatch dead {name}", BAD)
     for each in answer["over_age"]:
         limit = span(timedelta(seconds=int(each["max_age_seconds"])))
         oldest = ago(each["oldest_since"], now)
         yield line(
-            f"{each['rows_count']} {each['entity']} are {each['state']} for longer than {limit},"
+            f"{each['entity']} {each['state']} for longer than {limit}: {each['rows_count']},"
             f" the oldest for {oldest}",
             BAD,
         )

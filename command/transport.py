@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -75,7 +77,8 @@ class Operations:
             raise Failure(trouble.of_call(error, "sts", self.environment)) from error
 
     def _client(self, service: str) -> Any:
-        return self.aws.client(service, endpoint_url=self.endpoint_url, config=ONCE)
+        config = ONCE if self.environment != LOCAL else ONCE.merge(Config(proxies={}))
+        return self.aws.client(service, endpoint_url=self.endpoint_url, config=config)
 
 
 def connect(
@@ -92,12 +95,14 @@ def connect(
     if who is not None:
         raise Usage("--who is for --local only: on AWS it is whoever the credentials are of")
     try:
+        # boto3 itself reads AWS_DEFAULT_REGION only
+        region = region or os.environ.get("AWS_REGION") or None
         session = boto3.Session(profile_name=profile, region_name=region)
     except BotoCoreError as error:
         raise Failure(trouble.of_call(error, "aws", environment)) from error
     if session.region_name is None:
         raise Failure("no AWS region: say --region, or set AWS_REGION, or one in ~/.aws/config")
-    name = f"microbatch-{environment}-operations"
+    name = f"microbatch-{environment}-operations:live"
     return Operations(environment=environment, function_name=name, aws=session)
 
 
@@ -111,7 +116,10 @@ def _local(folder: Path, who: str | None) -> Operations:
         raise Failure(f"no local stack: {path} is not there; run make up") from None
     except (ValueError, KeyError, TypeError) as error:
         raise Failure(f"{path} is not what make up writes: make down, then make up") from error
+    # not the profile of whoever has one set: here is nothing of AWS
+    without_profile = botocore.session.Session({"profile": (None, [], None, None)})
     session = boto3.Session(
+        botocore_session=without_profile,
         aws_access_key_id=LOCAL_ACCOUNT,
         aws_secret_access_key=LOCAL_SECRET,
         region_name=LOCAL_REGION,

@@ -7,15 +7,17 @@ from botocore.exceptions import (
     ClientError,
     ConnectTimeoutError,
     EndpointConnectionError,
+    HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
+    ProxyConnectionError,
     ReadTimeoutError,
+    SSLError,
     SSOTokenLoadError,
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
 )
-from botocore.exceptions import ConnectionError as BrokenConnection
 
 CHARACTERS_MAX = 300
 
@@ -51,7 +53,9 @@ _KINDS: tuple[tuple[type[BotoCoreError], str], ...] = (
     (ReadTimeoutError, "{function} has not answered in time; " + _ONCE),
     (ConnectTimeoutError, "AWS cannot be reached: {error}; nothing was done"),
     (EndpointConnectionError, "AWS cannot be reached: {error}; nothing was done"),
-    (BrokenConnection, "the connection to {function} broke; " + _ONCE),
+    (SSLError, "AWS cannot be reached: {error}; nothing was done"),
+    (ProxyConnectionError, "AWS cannot be reached: {error}; nothing was done"),
+    (HTTPClientError, "the connection to {function} broke; " + _ONCE),
 )
 
 
@@ -81,7 +85,8 @@ def of_function(body: bytes, function: str) -> str:
         return _line(f"{function} could not now: {text}; try again in a moment")
     if "Task timed out" in text:
         return _line(f"{function} has run out of time; {_ONCE}")
-    return _line(f"{function} failed: {kind} {text}; its log is /aws/lambda/{function}")
+    log = f"/aws/lambda/{function.partition(':')[0]}"  # without its alias
+    return _line(f"{function} failed: {kind} {text}; its log is {log}")
 
 
 def _line(text: str) -> str:

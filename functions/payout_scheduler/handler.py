@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from microbatch import wiring
-from microbatch.payout.opening import open_instant, open_threshold, ready
+from microbatch.payout import opening
 from microbatch.platform.observability import logger, metrics
 
 
@@ -14,8 +14,9 @@ from microbatch.platform.observability import logger, metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
     wiring.checked()
     policy, left = wiring.payout_policy(), context.get_remaining_time_in_millis
-    clients, payments = wiring.transact(ready)
+    clients, payments = wiring.transact(opening.ready)
+    instant, threshold = opening.open_instant, opening.open_threshold
     return {
-        "payments": wiring.one_by_one(open_instant, payments, left, policy),
-        "clients": wiring.one_by_one(open_threshold, clients, left, policy),
+        "payments": wiring.one_by_one(instant, payments, left, opening.put_off_payment, policy),
+        "clients": wiring.one_by_one(threshold, clients, left, opening.put_off_client, policy),
     }

@@ -16,6 +16,7 @@ from microbatch.hostpay import recording, service, signing
 from microbatch.intake import service as intake
 from microbatch.messages import EventOccurred, Outgoing, PaymentReceived
 from microbatch.operations.acts import perform
+from microbatch.operations.over_age import over_age
 from microbatch.operations.reconciler import Means, Policies, reconcile
 from microbatch.operations.requests import Surroundings
 from microbatch.payout import opening
@@ -170,6 +171,11 @@ class Pipeline(Rules):
         means = Means(transact=self.transact, send=send, milliseconds_left=lambda: 60)
         reconcile(self.policies, means)
         return sent
+
+    def over_age(self) -> set[tuple[str, str]]:
+        """(table, state) of what stands longer in its state than it may."""
+        found = self.transact(over_age, self.ages)
+        return {(each.entity, each.state) for each in found}
 
     def transact(self, act: Callable[..., Any], *arguments: Any) -> Any:
         """As wiring does: `act(tx, now, …)` in one transaction."""

@@ -49,6 +49,16 @@ class Deployed:
             if "FunctionName" in properties  # CDK's own have none
         }
 
+    def aliases(self) -> dict[str, Properties]:
+        """Stage name → its alias, the whole resource."""
+        return {
+            self._stage(self.environment.prefix + self.name(alias["Properties"]["FunctionName"])): (
+                alias
+            )
+            for alias in self.pipeline["Resources"].values()
+            if alias["Type"] == "AWS::Lambda::Alias"
+        }
+
     def queues(self) -> dict[str, Properties]:
         """Queue name without the prefix → properties; dead-letter queues included."""
         return {
@@ -95,6 +105,9 @@ class Deployed:
         ((intrinsic, argument),) = value.items()
         if intrinsic == "Fn::ImportValue":
             return self.name(self._export(argument), "data")
+        if intrinsic == "Fn::Select":  # a part of an alias's ARN, as CDK takes it apart
+            parts = self.name(argument[1]["Fn::Split"][1], template).split(":")
+            return parts[argument[0] - 6]
         if intrinsic == "Fn::Join":
             return "".join(self.name(part, template) for part in argument[1])
         if intrinsic in {"Ref", "Fn::GetAtt"}:
@@ -114,6 +127,8 @@ class Deployed:
         if resource is None:
             return f"{{{logical_id}}}"  # a pseudo parameter
         properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::Lambda::Alias":
+            return f"{self.name(properties['FunctionName'], template)}:{properties['Name']}"
         if resource["Type"] == "AWS::SecretsManager::SecretTargetAttachment":
             return self.name(properties["SecretId"], template)
         for key in ("QueueName", "FunctionName", "LogGroupName", "TopicName", "Name"):

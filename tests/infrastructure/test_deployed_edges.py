@@ -19,7 +19,9 @@ def test_routes_are_the_stage_tables(prod: Deployed, local: Deployed) -> None:
             assert integration["PayloadFormatVersion"] == "2.0"
             found[route["RouteKey"]] = deployed.name(integration["IntegrationUri"])
         assert found == {
-            route: stage.name.replace("_", "-") for stage in STAGES for route in stage.routes
+            route: f"{stage.name.replace('_', '-')}:live"
+            for stage in STAGES
+            for route in stage.routes
         }
 
 
@@ -60,11 +62,11 @@ def test_schedules_are_the_stage_tables(prod: Deployed, local: Deployed) -> None
             for entry in deployed.of_type("AWS::Scheduler::Schedule").values()
         }
         assert schedules == {
-            "threshold-check": "rate(15 minutes)",
-            "payout-scheduler": "rate(5 minutes)",
-            "reconciler": "rate(1 minute)",
+            "threshold-check:live": "rate(15 minutes)",
+            "payout-scheduler:live": "rate(5 minutes)",
+            "reconciler:live": "rate(1 minute)",
         }
-        assert {name.replace("-", "_") for name in schedules} == {
+        assert {name.replace("-", "_").removesuffix(":live") for name in schedules} == {
             stage.name for stage in STAGES if stage.schedule
         }
 
@@ -76,6 +78,7 @@ def test_a_schedule_that_failed_is_not_repeated_late(prod: Deployed) -> None:
         stage.name for stage in STAGES if stage.schedule
     }
     assert {entry["MaximumRetryAttempts"] for entry in configured} == {0}
+    assert {prod.name(entry["Qualifier"]) for entry in configured} == {"live"}
 
 
 def test_what_holds_money_or_keys_outlives_its_stack_in_prod(prod: Deployed) -> None:
@@ -92,7 +95,7 @@ def test_outputs_name_everything_a_caller_needs(local: Deployed) -> None:
 
     assert {"ApiUrl", "ApiId", "Functions", "Queues", "Secrets"} <= outputs.keys()
     for name in BY_NAME:
-        assert f'"{name}": "microbatch-local-{name.replace("_", "-")}"' in outputs["Functions"]
+        assert f'"{name}": "microbatch-local-{name.replace("_", "-")}:live"' in outputs["Functions"]
     for queue in QUEUES:
         assert f'"{queue}": "' in local.name(outputs["Queues"])
     for name in (*LOGINS, *VENDOR_SECRETS, *SIGNING_KEYS):

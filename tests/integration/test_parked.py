@@ -7,7 +7,7 @@ import pytest
 
 from microbatch.operations.parked import Parked, parked
 from microbatch.platform.database import Database
-from tests.integration.rows import NOW, insert
+from tests.integration.rows import COMPLETE, NOW, insert
 
 ETH = 10**18
 
@@ -36,8 +36,8 @@ def books(database: Database) -> Database:
         )  # fmt: skip
         insert(tx, "held_payments", payment_id="9", reason="conflict")
         insert(
-            tx, "held_payments", payment_id="8", state="rejected", decided_at=NOW,
-            reason="redeposit",
+            tx, "held_payments", payment_id="8", state="rejected", reason="redeposit",
+            **COMPLETE["held_payments"],
         )  # fmt: skip
     return database
 

@@ -34,7 +34,7 @@ class Functions:
         self._doors, self._error = doors, error
 
     def invoke(self, **request: Any) -> dict[str, Any]:
-        assert request["FunctionName"] == "microbatch-local-migrator"
+        assert request["FunctionName"] == "microbatch-local-migrator:live"
         if self._error:
             return {"FunctionError": "Unhandled"}
         return {"Payload": self._doors.invoke("migrator", json.loads(request["Payload"]))}

@@ -30,6 +30,7 @@ class Equivalent:
 
 _PRECISION = "every sum and product of ours has fewer than 100 digits; a digit more is as exact"
 _ONE_ELEMENT = "of a sequence of one element, the first is the last"
+_NONE = "with no tokens, or one less than none, no transfer of at least one is covered"
 _PRODUCT = "an exact product: an amount times a price is a price times an amount"
 _CONDITION = "only ever a condition, for which None is as false as False"
 
@@ -103,5 +104,19 @@ EQUIVALENT: tuple[Equivalent, ...] = (
         "return None if eth_usd is None else value_usd(Wei(units), eth_usd)",
         "return None if eth_usd is None else value_usd(eth_usd, Wei(units))",
         _PRODUCT,
+    ),
+    Equivalent(
+        "hostpay/model.py",
+        "_what_the_node_found",
+        "if transfer.token and (transfer.preflight_token_units or 0) < transfer.amount_units:",
+        "if transfer.token and (transfer.preflight_token_units or -1) < transfer.amount_units:",
+        _NONE,
+    ),
+    Equivalent(
+        "hostpay/clearance.py",
+        "_money",
+        "left = (transfer.preflight_token_units or 0) - wallet.in_flight_token_units",
+        "left = (transfer.preflight_token_units or -1) - wallet.in_flight_token_units",
+        _NONE,
     ),
 )

@@ -4,7 +4,8 @@ import json
 import os
 from contextlib import closing
 
-from microbatch.platform.database import Database, migrate
+from microbatch.platform.database import Database
+from microbatch.platform.migration import migrate
 from tests.money_mutation import child
 
 

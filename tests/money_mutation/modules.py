@@ -36,6 +36,7 @@ MODULES = (
         "conversion/sharing_store.py",
         ("integration/test_distribution", "integration/test_giving_back"),
     ),
+    Module("operations/invariants.py", ("integration/test_invariants",)),
     Module("swap/model.py", ("unit/test_swap_model", "unit/test_documents")),
     Module("payout/model.py", ("unit/test_payout_model", "unit/test_documents")),
     Module(

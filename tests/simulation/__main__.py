@@ -12,14 +12,14 @@ from typing import Any
 
 os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
 
-from tests.simulation import report
+from tests.simulation import report, shrink
+from tests.simulation.campaign import Campaign
 from tests.simulation.databases import server
 from tests.simulation.outcome import Outcome
 from tests.simulation.workers import Task, Workers, workers
 
 WORKERS = 2
 POSTGRES = "SIMULATION_POSTGRES"  # fields of a server to use, as JSON; else one is started
-COMMAND = "python -m tests.simulation"
 
 
 def arguments(words: Sequence[str]) -> argparse.Namespace:
@@ -30,7 +30,10 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=50, help="how many")
     parser.add_argument("--first", type=int, default=1, help="the first of them")
     parser.add_argument("--workers", type=int, default=WORKERS, help="seeds at a time")
+    parser.add_argument("--again", type=Path, help="run what was written here, step by step")
     parser.add_argument("--trace", action="store_true", help="print every history")
+    parser.add_argument("--cover", action="store_true", help="end processes everywhere")
+    parser.add_argument("--no-shrink", action="store_true", help="leave a failing history long")
     parser.add_argument("--report", type=Path, help="write the figures here, as JSON")
     parser.add_argument("--quiet", action="store_true", help="no line for each seed")
     return parser.parse_args(words)
@@ -47,24 +50,29 @@ def _workers(options: argparse.Namespace) -> Iterator[Workers]:
 def main(words: Sequence[str]) -> int:
     """Run all seeds until one fails; the summary is the last line. 1 when one has failed."""
     options, began = arguments(words), time.monotonic()
-    tally, failed = report.Tally(), None
     with _workers(options) as pool:
-        seeds = range(options.first, options.first + options.seeds)
-        for outcome in pool.run_all(Task(seed, keeps_history=options.trace) for seed in seeds):
-            tally.add(outcome)
-            _tell(outcome, options)
-            if not outcome.good:
-                failed = outcome
-                break
-    if failed is not None:
-        how = f"{COMMAND} --first {failed.seed} --seeds 1 --trace"
-        print(report.failure(failed, how))
+        campaign = Campaign(pool, print)
+        campaign.run(_tasks(options), lambda outcome: _tell(outcome, options))
+        if options.cover:
+            campaign.cover(lambda outcome: _tell(outcome, options))
+        campaign.explain(shrinks=not (options.no_shrink or options.again))
     elapsed_seconds = time.monotonic() - began
     if options.report:
-        tally.write(options.report, elapsed_seconds)
-    print(tally.table())
-    print(tally.summary(elapsed_seconds), flush=True)
-    return 1 if failed else 0
+        campaign.tally.write(options.report, elapsed_seconds)
+    print(campaign.tally.table())
+    if campaign.failed:
+        outcome = campaign.failed[1]
+        print(f"seed {outcome.seed} broke {outcome.broken}")
+    print(campaign.tally.summary(elapsed_seconds), flush=True)
+    return 1 if campaign.failed else 0
+
+
+def _tasks(options: argparse.Namespace) -> Iterator[Task]:
+    if options.again:
+        yield shrink.read(options.again)
+        return
+    for seed in range(options.first, options.first + options.seeds):
+        yield Task(seed, keeps_history=options.trace)
 
 
 def _tell(outcome: Outcome, options: argparse.Namespace) -> None:

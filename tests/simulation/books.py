@@ -7,7 +7,7 @@ from typing import Any
 from microbatch.operations.invariants import ALL
 
 ROWS = {
-    "payments": "SELECT payment_id, client_id, state, received_wei, fee_wei, net_wei,"
+    "payments": "SELECT payment_id, client_id, state, state_since, received_wei, fee_wei, net_wei,"
     " refund_loss_wei, convertible_wei, batch_id, share_microusdt, payout_id,"
     " payout_loss_microusdt, attempts, park_reason FROM payments ORDER BY payment_id",
     "held": "SELECT payment_id, client_id, reason, state, received_amount FROM held_payments"
@@ -22,7 +22,8 @@ ROWS = {
     " delivered_hash, refunded_units, reason, announced_state FROM payouts"
     " ORDER BY created_at, payout_id",
     "transfers": "SELECT unique_id, context, kind, swap_id, cn_api_id, wallet, currency,"
-    " to_address, amount_units, state, nonce, tx_hash, block_number, block_hash, reason"
+    " to_address, amount_units, state, nonce, tx_hash, block_number, block_hash, gas_used,"
+    " effective_gas_price_wei, reason"
     " FROM transfers ORDER BY created_at, unique_id",
     "attempts": "SELECT unique_id, nonce, wallet, attempt_no, kind, state, tx_hash,"
     " encode(raw_transaction, 'hex') AS raw FROM transfer_attempts ORDER BY attempt_id",
@@ -31,7 +32,7 @@ ROWS = {
     "receipts": "SELECT tx_hash, log_index, swap_id, amount_units FROM token_receipts"
     " ORDER BY tx_hash, log_index",
     "clients": "SELECT client_id, wallet_address, payout_currency, payout_network,"
-    " payout_strategy, payout_threshold_usd, address_state, address_matures_at, paused_at,"
+    " payout_strategy, payout_threshold_usd::text AS payout_threshold_usd, address_state, address_matures_at, paused_at,"
     " payout_wait_reason FROM clients ORDER BY client_id",
 }
 

@@ -20,7 +20,7 @@ import psycopg2
 import requests
 
 import microbatch
-from tests.simulation import guard
+from tests.simulation import curve, guard
 from tests.simulation.clock import datetime_of, time_of
 from tests.simulation.connections import Pool
 from tests.simulation.seams import UnknownEffect, current
@@ -44,6 +44,7 @@ def install(pool: Pool) -> None:
     psycopg2.connect = pool.connect
     requests.Session = _Session  # type: ignore[misc]
     _replace_signing()
+    curve.install()
     _replace_wiring()
     for module in modules:
         _replace_chance_and_clock(module)

@@ -2,66 +2,167 @@
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
 
+from tests.simulation import seen_on_chain, seen_over_time
 from tests.simulation.books import Books, Page
+from tests.simulation.chain.transactions import decoded
+from tests.simulation.ends import CHECK_WAITS
 from tests.simulation.outcome import Wrong
-from tests.simulation.sqs import Held
+from tests.simulation.sqs import NEVER_LOST, Held
 from tests.simulation.world import World
 
 OPEN = {
-    "payments": ("swapping", "in_payout"),
     "batches": ("claimed", "exchange_created", "pay_ordered", "paid", "finished"),
     "swaps": ("requested", "quoted", "created", "paid"),
     "payouts": ("claimed", "paid"),
     "transfers": ("requested", "approved", "signed", "broadcast", "mined", "confirmed"),
 }
+WAITS_FOR_GOOD = ("below_minimum", "gas_too_dear")
 
 
 class Judge:
     """Looks, and raises Wrong."""
 
     def __init__(self, world: World, books: Books) -> None:
-        self._world, self._books = world, books
+        self.world, self.books = world, books
         self._seen_at = (-1, -1)
         self.page: Page = books.read()
+        self.memory = seen_over_time.Memory()
 
     def look(self) -> None:
         """Unless nothing has changed since the last look."""
-        at = (self._world.lines.commits, self._world.chain.version)
+        at = (self.world.lines.commits, self.world.chain.version)
         if at == self._seen_at:
             return
         self._seen_at = at
-        self.page = self._books.read()
+        self.page = self.books.read()
         if self.page.broken:
-            raise Wrong(self.page.broken[0], ", ".join(self.page.broken))
+            raise Wrong(self.page.broken[0], self._found(self.page.broken))
+        self.memory.take(self.page)
+        seen_on_chain.look(self.page, self.world.chain)
+        seen_on_chain.look_for_duplicates(self.page, self.memory, self.world)
+
+    def _found(self, names: list[str]) -> str:
+        rows = {table: getattr(self.page, table) for table in OPEN}
+        lines = [f"{table}: {row}" for table, found in rows.items() for row in found]
+        return "\n".join([", ".join(names), *lines])
+
+    # --- at a seam -------------------------------------------------------------------------------
 
     def before_delete(self, message: Held) -> None:
-        """A payment's message may only go once it is stored."""
-        del message
+        """A payment's message may only go once the payment is stored."""
+        if message.queue != NEVER_LOST:
+            return
+        payment_id = message.about
+        stored = self.books.one(
+            "SELECT 1 FROM payments WHERE payment_id = %s"
+            " UNION ALL SELECT 1 FROM held_payments WHERE payment_id = %s LIMIT 1",
+            payment_id,
+            payment_id,
+        )
+        if stored is None:
+            raise Wrong("a_payment_is_never_lost", f"payment {payment_id} is in no table")
+
+    def before_bytes_leave(self, raw: bytes) -> None:
+        """What a node is given is committed, and pays what all bytes on its nonce pay."""
+        found = self.books.all(
+            "SELECT raw_transaction, nonce, kind FROM transfer_attempts WHERE tx_hash = %s",
+            decoded(raw).tx_hash,
+        )
+        if not found or bytes(found[0][0]) != raw:
+            raise Wrong("bytes_are_committed_before_they_leave", decoded(raw).tx_hash)
+        self.memory.take_bytes(decoded(raw))
+
+    def before_signature(self, fields: dict[str, Any]) -> None:
+        """Nothing is signed for a client who wants it elsewhere, or not at all, by now."""
+        row = self.books.all(
+            "SELECT o.to_address, c.wallet_address, c.paused_at IS NOT NULL,"
+            " c.address_state FROM transfers t JOIN payouts o USING (unique_id)"
+            " JOIN clients c USING (client_id) WHERE t.state = 'approved'"
+            " AND t.amount_units = %s AND t.token IS NULL AND t.to_address = %s",
+            fields["value_wei"],
+            fields["to_address"],
+        )
+        if row and (row[0][0] != row[0][1] or row[0][2] or row[0][3] != "verified"):
+            raise Wrong("nothing_is_signed_against_the_clients_will", str(row[0]))
+
+    # --- the end ---------------------------------------------------------------------------------
 
     def is_quiet(self, all_came: Callable[[], bool]) -> bool:
         """Whether nothing is left to do."""
-        return all_came() and not self._open() and not self._messages() and self._rested()
+        return all_came() and not (
+            self._open()
+            or self._messages()
+            or self._untold()
+            or self._waiting()
+            or self._unchecked()
+        )
 
-    def _rested(self) -> bool:
-        return not any(row["state"] == "waiting_instant" for row in self.page.payments)
+    def _untold(self) -> list[str]:
+        return [
+            str(row)
+            for row in (*self.page.batches, *self.page.payouts)
+            if row["announced_state"] != row["state"]
+        ]
+
+    def _waiting(self) -> list[str]:
+        """Payments that are to be paid, and nothing speaks against it for good."""
+        clients = {row["client_id"]: row for row in self.page.clients}
+        available: Counter[str] = Counter()
+        found = []
+        for row in self.page.payments:
+            client = clients[row["client_id"]]
+            if client["paused_at"] or client["address_state"] == "refused":
+                continue
+            if row["state"] == "waiting_instant":
+                found.append(row["payment_id"])
+            elif row["state"] == "converted":
+                units = row["share_microusdt"] - row["payout_loss_microusdt"]
+                available[row["client_id"]] += units
+        for client_id, units in available.items():
+            client = clients[client_id]
+            waits = (client["payout_wait_reason"] or "").startswith(WAITS_FOR_GOOD)
+            if units >= Decimal(client["payout_threshold_usd"]) * 10**6 and not waits:
+                found.append(client_id)
+        return found
+
+    def _unchecked(self) -> bool:
+        """Whether anything pending has not been looked at since it is so."""
+        pending = [row for row in self.page.payments if row["state"] == "pending"]
+        if not pending:
+            return False
+        checks = self.checks()
+        since = max(datetime.fromisoformat(row["state_since"]) for row in pending)
+        return not checks or checks[-1][2] < since or checks[-1][1] not in CHECK_WAITS
+
+    def checks(self) -> list[Any]:
+        """Decision, reason and time of every threshold check."""
+        return self.books.all(
+            "SELECT decision, reason, at FROM threshold_checks ORDER BY check_id DESC LIMIT 1"
+        )
 
     def _open(self) -> list[str]:
+        """What has not ended; a transfer whose exchange a person has to look at has."""
+        parked = {row["swap_id"] for row in self.page.swaps if row["state"] == "parked"}
         return [
-            f"{table} {row['state']}"
+            str(row)
             for table, states in OPEN.items()
             for row in getattr(self.page, table)
             if row["state"] in states
+            and not (row["state"] == "confirmed" and row.get("swap_id") in parked)
         ]
 
     def _messages(self) -> int:
-        return sum(
-            len(q.messages) for n, q in self._world.sqs.queues.items() if not n.endswith("-dlq")
-        )
+        queues = self.world.sqs.queues
+        return sum(len(queues[name].messages) for name in queues if not name.endswith("-dlq"))
 
     def restless(self) -> str:
         """What is still going on."""
-        return f"{self._open()} {self._messages()} messages"
+        first = f"{self._messages()} messages, waiting {self._waiting()}, untold {self._untold()}"
+        return "\n".join([first, f"last check {self.checks()}", *self._open()])
 
     def ends(self) -> Counter[str]:
         """How many payments are in each state."""

@@ -17,12 +17,16 @@ class People:
     def __init__(self, world: World, invoke: Invoke) -> None:
         self.world, self._invoke = world, invoke
         self.accepted: dict[str, PaymentPlan] = {}  # payment id → as it was told first
-        self.told: dict[tuple[str, int], PaymentPlan] = {}
+        self.deposited: dict[str, int] = {}  # payment id → wei that came to our wallet for it
 
     @property
     def accepted_count(self) -> int:
         """Payments that we have answered 200 for."""
         return len(self.accepted)
+
+    def conflicting(self) -> set[str]:
+        """Payments of which we are told two things."""
+        return {key for key, payment in self.accepted.items() if payment.oddity == "conflict"}
 
     # --- clients and payments --------------------------------------------------------------------
 
@@ -49,7 +53,7 @@ class People:
     def notify(self, payment: PaymentPlan, copy: int) -> bool:
         """Tell of a payment; whether we were answered that it is taken."""
         if not copy and payment.oddity in ("", "conflict", "redeposit"):
-            self.world.chain.outside(self.world.wallets[0], wei=payment.wei)
+            self._deposit(payment)
         request = senders.notification(payment, copy, self.world.clock.now)
         answer = self._invoke("payment_webhook", request, payment.oddity)
         if answer is None or answer["statusCode"] >= 500:
@@ -59,8 +63,13 @@ class People:
         )
         if payment.oddity != "unfinished":
             self.accepted.setdefault(senders.payment_id(payment), payment)
-            self.told[senders.payment_id(payment), copy] = payment
         return True
+
+    def _deposit(self, payment: PaymentPlan) -> None:
+        payment_id = senders.payment_id(payment)
+        if payment_id not in self.deposited:
+            self.deposited[payment_id] = payment.wei
+            self.world.chain.outside(self.world.wallets[0], wei=payment.wei)
 
     # --- operators and the weather ---------------------------------------------------------------
 

@@ -105,7 +105,7 @@ def draw_plan(seed: int) -> Plan:
         confirmations=source.randint(2, 5),
         finality_blocks=source.randint(8, 40),
         base_fee_gwei=source.choice((0.5, 1, 3)),
-        nodes=source.choice((1, 2, 3)),
+        nodes=source.choice((1, 1, 2, 3)),
         wallets=source.choice((1, 1, 2)),
         threshold_usd=source.choice((5, 20, 20, 40)),
         overlaps=0.12 if severity else 0,
@@ -135,15 +135,19 @@ def _payment(
     source: Random, number: int, clients: tuple[ClientPlan, ...], span: int, severity: float
 ) -> PaymentPlan:
     odd = source.random() < 0.12 * min(severity, 1)
+    oddity = source.choice(ODDITIES) if odd else ""
+    sender = source.choice(("nowpayments", "payments"))
+    if oddity == "unfinished":  # others only tell of what is finished
+        sender = "nowpayments"
     micro_eth = source.choice((900, 2500, 4100, 7770, 12_345, 20_000, 33_333, 61_000))
     return PaymentPlan(
         number=number,
         at_seconds=60 + source.random() * span,
         client_id=source.choice(clients).client_id,
         wei=micro_eth * 10**12 + source.randrange(10**12),
-        sender=source.choice(("nowpayments", "payments")),
+        sender=sender,
         again=source.choice((1, 1, 1, 2, 3)),
-        oddity=source.choice(ODDITIES) if odd else "",
+        oddity=oddity,
     )
 
 
@@ -173,10 +177,22 @@ def _acts(source: Random, severity: float, span: int) -> tuple[ActPlan, ...]:
     )
 
 
-def part_of(plan: Plan, payments: frozenset[int] | None, acts: frozenset[int] | None) -> Plan:
-    """The plan with some of its payments and acts only."""
+def part_of(
+    plan: Plan,
+    payments: frozenset[int] | None,
+    acts: frozenset[int] | None,
+    clients: frozenset[str] | None,
+) -> Plan:
+    """The plan with some of its payments, acts and clients only; None: with all."""
+    kept = tuple(c for c in plan.clients if clients is None or c.client_id in clients)
+    known = {client.client_id for client in kept}
     return replace(
         plan,
-        payments=tuple(p for p in plan.payments if payments is None or p.number in payments),
-        acts=tuple(a for a in plan.acts if acts is None or a.number in acts),
+        clients=kept,
+        payments=tuple(
+            p
+            for p in plan.payments
+            if (payments is None or p.number in payments) and p.client_id in known
+        ),
+        acts=tuple(a for a in plan.acts if kept and (acts is None or a.number in acts)),
     )

@@ -10,6 +10,7 @@ from cdk.stages import BY_NAME, CONSUMER
 from tests.simulation.books import Books
 from tests.simulation.chance import Chance
 from tests.simulation.connections import Pool
+from tests.simulation.interleaving import Interleaving
 from tests.simulation.judge import Judge
 from tests.simulation.lambdas import record_of
 from tests.simulation.outcome import Outcome, Wrong
@@ -18,6 +19,7 @@ from tests.simulation.plan import HOUR, MINUTE, Plan
 from tests.simulation.seams import Doing, Killed, set_current
 from tests.simulation.sqs import Held
 from tests.simulation.timeline import Schedule, Timeline
+from tests.simulation.twice import Twice
 from tests.simulation.verdict import Verdict
 from tests.simulation.world import World
 
@@ -27,8 +29,9 @@ PERIODS = {
     "reconciler": MINUTE,
 }
 STORM_SECONDS = 3 * HOUR  # after the last payment
-STEPS_MAX = 6000
-DAYS_MAX = 4
+STEPS_MAX = 4000
+OVERLAP_SECONDS = 20
+DAYS_MAX = 2.5
 
 
 class Run:
@@ -46,14 +49,20 @@ class Run:
         self.world = World(plan, chance, pool, crash_at)
         self.timeline = Timeline(self.world.clock)
         self.judge = Judge(self.world, books)
+        self.world.before_bytes_leave = self.judge.before_bytes_leave
+        self.world.before_signature = self.judge.before_signature
+        self._twice = Twice(self.world, self.judge)
         self.people = People(self.world, self.invoke)
+        self.interleaving = Interleaving(chance, books.one)
+        self.world.seams.switch = self.interleaving.switch
+        self.world.lines.execute = self.interleaving.statement
         self.steps = 0
         self._schedules = [Schedule(name, period) for name, period in PERIODS.items()]
-        self._active = True
         self.world.sqs.due = self._note_message
         self._handlers: dict[str, Callable[[Any], None]] = {
             "message": self._deliver,
             "schedule": self._start,
+            "rerun": lambda schedule: self.invoke(schedule.name, {}) and None,
             "payment": self._pay,
             "act": self._act,
         }
@@ -68,12 +77,45 @@ class Run:
             kind, what = self.timeline.next()
             self.world.chain.advance()
             self.world.office.advance()
-            self._handlers[kind](what)
-            self.steps += 1
+            self._together(kind, what)
             self.judge.look()
             if self.steps > STEPS_MAX or self.world.clock.elapsed_seconds > DAYS_MAX * 24 * HOUR:
                 raise Wrong("comes_to_rest", self.judge.restless())
-        Verdict(self.world, self.judge).give()
+        self.world.chain.settle()
+        self.judge.look()
+        Verdict(self.world, self.judge.page, self.people, self.judge.checks()).give()
+
+    def _together(self, kind: str, what: Any) -> None:
+        """What comes next; at times with what comes soon after, interleaved."""
+        chance = self.world.chance
+        jobs = [(kind, what)]
+        if self._may_meet(kind, what) and chance.strikes("overlap", kind, self.plan.overlaps):
+            soon = self.timeline.take_soon(OVERLAP_SECONDS, self._may_meet)
+            jobs += soon or [self._once_more(kind, what)]
+        self.steps += len(jobs)
+        if len(jobs) == 1:
+            self._handlers[kind](what)
+            return
+        self.world.tell(f"overlap: {len(jobs)} at once")
+        acts = [lambda job=job: self._handlers[job[0]](job[1]) for job in jobs]
+        self.interleaving.run(acts)
+        if self.interleaving.deadlocks:
+            chance.faults["deadlock"] += self.interleaving.deadlocks
+            self.interleaving.deadlocks = 0
+
+    def _once_more(self, kind: str, what: Any) -> tuple[str, Any]:
+        """The same at the same time: a schedule that is started twice, a message's copy."""
+        if kind == "schedule":
+            return "rerun", what
+        copy = self.world.sqs.copied(what[0])
+        return "message", (copy, copy.visible_at)
+
+    def _may_meet(self, kind: str, what: Any) -> bool:
+        """Whether this is an invocation of something with a database."""
+        if kind == "message":
+            message, visible_at = what
+            return not message.gone and message.visible_at == visible_at
+        return kind == "schedule"
 
     def _plan_ahead(self) -> None:
         clock, timeline = self.world.clock, self.timeline
@@ -91,6 +133,7 @@ class Run:
         if self.world.chance.troubled and self._all_came() and self._is_late():
             self.world.chance.troubled = False
             self.people.make_good()
+            self.judge.look()
             self.world.tell("calm")
         return not self.world.chance.troubled and self.judge.is_quiet(self._all_came)
 
@@ -131,8 +174,9 @@ class Run:
         if answer is None:
             return
         failed = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
-        self._active = True
         done = [each for each in batch if each.message_id not in failed]
+        if not failed and not self.interleaving.busy:
+            self._twice.perhaps(queue, batch)
         self._delete(name, queue, done)
 
     def _delete(self, name: str, queue: str, done: list[Held]) -> None:
@@ -153,22 +197,18 @@ class Run:
                 set_current(None)
 
     def _start(self, schedule: Schedule) -> None:
-        before = (self.world.sqs.sent, self.world.lines.commits)
+        before = self.world.sqs.sent
         self.invoke(schedule.name, {})
-        stirred = self.world.sqs.sent > before[0]
-        wait_seconds = schedule.next_wait(self._active or stirred)
-        if schedule.name == "reconciler":
-            self._active = False
+        stirred = self.world.sqs.sent > before
+        wait_seconds = schedule.next_wait(stirred)
         self.timeline.at(self.world.clock.after(wait_seconds), "schedule", schedule)
 
     def _pay(self, what: Any) -> None:
         payment, copy = what
-        self._active = True
         if not self.people.notify(payment, copy):
             self.timeline.at(self.world.clock.after(60), "payment", what)  # it is sent again
 
     def _act(self, act: Any) -> None:
-        self._active = True
         self.people.act(act)
 
     def invoke(self, name: str, event: dict[str, Any], about: str = "") -> Any:

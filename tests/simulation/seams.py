@@ -20,6 +20,7 @@ T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 PACKAGE = str(ROOT / "layers/shared/python/microbatch") + "/"
 FUNCTIONS = str(ROOT / "functions") + "/"
+DOOR = "lambda_handler"
 BEFORE, AFTER = "before", "after"
 FIRST_TIME = 5  # so much more likely is the end of a process where it has not been yet
 # How likely a process ends at an effect of a kind, measured against a commit.
@@ -138,6 +139,8 @@ def site() -> str:
             name = _names[code] = _name(code)
         if name and (not names or names[-1] != name):
             names.append(name)
+        if name == DOOR:
+            break
         frame = frame.f_back
     return ">".join(reversed(names))
 

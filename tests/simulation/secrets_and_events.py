@@ -19,7 +19,7 @@ SIGNING_KEYS = {family: hashlib.sha256(family.encode()).hexdigest() for family i
 IPN_SECRET = "ipn-secret"
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ALCHEMY_KEY = "whsec_ofATestOfAlchemysNotify"
-UNREADABLE, BUS_REFUSES = 0.02, 0.01
+UNREADABLE, BUS_REFUSES = 0.008, 0.01
 
 
 def secret_values(

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from cdk.compressed_time import DAY_SECONDS
 from microbatch.vendors.ethereum.signing import address_of
 
 CONFIG = Path(__file__).parents[2] / "cdk/config.py"
@@ -26,7 +27,11 @@ def defaults() -> dict[str, str]:
     """Every setting's default, as text under its variable's name."""
     tree = ast.parse(CONFIG.read_text(encoding="utf-8"))
     wanted = [node for node in tree.body if _is_wanted(node)]
-    names: dict[str, Any] = {"dataclass": dataclass, "Decimal": Decimal}
+    names: dict[str, Any] = {
+        "dataclass": dataclass,
+        "Decimal": Decimal,
+        "DAY_SECONDS": DAY_SECONDS,
+    }
     exec(compile(ast.Module(wanted, []), str(CONFIG), "exec"), names)
     made = names["Settings"](chain_id=CHAIN_ID)
     return {entry.name.upper(): str(getattr(made, entry.name)) for entry in fields(made)}

@@ -5,7 +5,7 @@ The client has the methods our code calls, and no others: a new one is an effect
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,6 +39,7 @@ class Held:
     handle: str = ""
     gone: bool = False
     is_copy: bool = False  # SQS delivers a message a second time
+    about: str = ""  # whose payment it is, in the one queue where that matters
 
 
 @dataclass
@@ -67,7 +68,10 @@ class Sqs:
     queues: dict[str, Queue] = field(default_factory=dict)
     due: Callable[[Held], None] = lambda _message: None  # tells the timeline
     tell: Callable[[str], None] = lambda _text: None
+    subject_of: Callable[[str], str] = lambda _body: ""  # whose payment a body is
     sent: int = 0
+    muted: bool = False  # what is sent never arrives
+    lost: list[tuple[str, str]] = field(default_factory=list)  # (queue, body)
 
     def add(self, name: str, visibility_seconds: int, max_receives: int) -> None:
         """A queue and its dead-letter queue."""
@@ -76,10 +80,13 @@ class Sqs:
 
     def put(self, queue: str, body: str, delay_seconds: int, attributes: dict[str, Any]) -> None:
         """Take a message; on its way it may be lost, late, out of order or doubled."""
+        if self.muted:
+            return
         self.sent += 1
         dead = queue.endswith("-dlq")
         if not dead and queue != NEVER_LOST and self._strikes("message_lost", queue, LOST):
             self.tell(f"lost: a message to {queue}")
+            self.lost.append((queue, body))
             return
         latency_seconds = self.chance.between(f"latency {queue}", *LATENCY_SECONDS)
         if not dead and self._strikes("message_reordered", queue, REORDERED):
@@ -88,15 +95,22 @@ class Sqs:
             latency_seconds += self.chance.between("late", *LATE_SECONDS)
         number = self.chance.numbered(f"message {queue}")
         visible_at = self.clock.after(delay_seconds + latency_seconds)
-        self._hold(Held(number, queue, body, attributes, self.clock.now, visible_at))
+        about = self.subject_of(body) if queue == NEVER_LOST else ""
+        held = Held(number, queue, body, attributes, self.clock.now, visible_at, about=about)
+        self._hold(held)
         if not dead and self._strikes("message_duplicated", queue, DUPLICATED):
             apart_seconds = self.chance.between("duplicated", 0, 120)
             again_at = visible_at + timedelta(milliseconds=round(apart_seconds * 1000))
-            copy = Held(number, queue, body, attributes, self.clock.now, again_at, is_copy=True)
-            self._hold(copy)
+            self._hold(replace(held, visible_at=again_at, is_copy=True))
 
     def _strikes(self, kind: str, queue: str, likely: float) -> bool:
         return self.chance.strikes(kind, queue, likely * self.severity)
+
+    def copied(self, message: Held) -> Held:
+        """The same message once more, now."""
+        copy = replace(message, visible_at=self.clock.now, is_copy=True)
+        self.queues[message.queue].messages.append(copy)
+        return copy
 
     def _hold(self, message: Held) -> None:
         self.queues[message.queue].messages.append(message)

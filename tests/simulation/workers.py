@@ -26,6 +26,7 @@ class Task:
     only: frozenset[str] | None = None  # of all faults, what may strike
     payments: frozenset[int] | None = None  # of all payments, what comes in
     acts: frozenset[int] | None = None  # of all acts, what is done
+    clients: frozenset[str] | None = None  # of all clients, who is registered
     crash_at: tuple[str, str] | None = None  # (point, side)
     keeps_history: bool = False
 
@@ -43,9 +44,15 @@ class Workers:
         """One task, now."""
         return self._pool.submit(_run, task).result()
 
-    def run_all(self, tasks: Iterator[Task] | Sequence[Task]) -> Iterator[Outcome]:
+    def run_each(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Outcome]]:
+        """All of these side by side, each with what came of it."""
+        waiting = [(task, self._pool.submit(_run, task)) for task in tasks]
+        for task, future in waiting:
+            yield task, future.result()
+
+    def run_all(self, tasks: Iterator[Task] | Sequence[Task]) -> Iterator[tuple[Task, Outcome]]:
         """What comes of every task, as they end; tasks are drawn when somebody is free."""
-        waiting: set[Future[Outcome]] = set()
+        waiting: dict[Future[Outcome], Task] = {}
         source = iter(tasks)
         ended = False
         while True:
@@ -53,12 +60,11 @@ class Workers:
                 task = next(source, None)
                 ended = task is None
                 if task is not None:
-                    waiting.add(self._pool.submit(_run, task))
+                    waiting[self._pool.submit(_run, task)] = task
             if not waiting:
                 return
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for each in done:
-                yield each.result()
+            for each in wait(waiting, return_when=FIRST_COMPLETED).done:
+                yield waiting.pop(each), each.result()
 
     def close(self) -> None:
         """What has not begun is not done any more."""
@@ -104,7 +110,7 @@ def _run(task: Task) -> Outcome:
 
     try:
         _own["emptied"].empty()
-        plan = part_of(draw_plan(task.seed), task.payments, task.acts)
+        plan = part_of(draw_plan(task.seed), task.payments, task.acts, task.clients)
         outcome = simulate(plan, _own["pool"], _own["books"], task.only, task.crash_at)
     except Exception:  # what a run needs could not be had: this seed has proved nothing
         return Outcome(seed=task.seed, broken="simulation", seen=traceback.format_exc())

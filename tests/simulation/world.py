@@ -1,14 +1,14 @@
 """Everything that our code meets in one run: time, queues, functions, chain, exchange, people."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
-import requests
-
 from cdk.stages import CONSUMER
+from microbatch.codec import authentic_payload, decode
 from microbatch.errors import MicrobatchError, RetryLater
-from microbatch.messages import QUEUES
-from tests.simulation.chain.faults import NodeFaults
+from microbatch.messages import QUEUES, PaymentReceived
+from tests.simulation.chain.faults import SEND, NodeFaults
 from tests.simulation.chain.ledger import Chain
 from tests.simulation.chain.node import Node, Refusal
 from tests.simulation.chance import Chance
@@ -22,7 +22,12 @@ from tests.simulation.outcome import Wrong
 from tests.simulation.plan import HOUR, MINUTE, Plan
 from tests.simulation.prices import Prices
 from tests.simulation.seams import Seams, UnknownEffect
-from tests.simulation.secrets_and_events import EventsClient, SecretsClient, secret_values
+from tests.simulation.secrets_and_events import (
+    SIGNING_KEYS,
+    EventsClient,
+    SecretsClient,
+    secret_values,
+)
 from tests.simulation.settings import WALLETS, settings
 from tests.simulation.sqs import Sqs, SqsClient
 
@@ -32,8 +37,10 @@ FLOAT_UNITS = 300 * 10**6
 MAX_RECEIVES = 1000
 # What drills compress too: by configuration, not by other code.
 COMPRESSED = {
-    "SLOW_POLL_AFTER_SECONDS": str(HOUR),
-    "SLOW_POLL_WAIT_SECONDS": str(15 * MINUTE),
+    "SLOW_POLL_AFTER_SECONDS": str(20 * MINUTE),
+    "SLOW_POLL_WAIT_SECONDS": str(10 * MINUTE),
+    "OBSERVATION_PERIOD_SECONDS": str(15 * MINUTE),
+    "OBSERVATION_MAX_AGE_SECONDS": str(45 * MINUTE),
     "ADDRESS_HOLD_SECONDS": str(2 * HOUR),
     "PAYOUT_RETRY_SECONDS": str(30 * MINUTE),
     "BATCH_MAX_AGE_SECONDS": str(12 * HOUR),
@@ -75,6 +82,8 @@ class World:
             for number in range(1, plan.nodes + 1)
         }
         self.node_faults = NodeFaults(chance, self.clock, plan.severity, self.nodes)
+        self.before_bytes_leave: Callable[[bytes], None] = lambda _raw: None
+        self.before_signature: Callable[[dict[str, Any]], None] = lambda _fields: None
         self.lines = Lines(self.seams, chance, self.clock, plan.severity)
         pool.lines = self.lines
         self._make_aws(pool)
@@ -83,7 +92,7 @@ class World:
 
     def _make_aws(self, pool: Pool) -> None:
         severity = self.plan.severity
-        self.sqs = Sqs(self.chance, self.clock, severity, tell=self.tell)
+        self.sqs = Sqs(self.chance, self.clock, severity, tell=self.tell, subject_of=subject_of)
         for queue in QUEUES:
             self.sqs.add(queue, CONSUMER[queue].visibility_seconds, MAX_RECEIVES)
         values = secret_values(pool.fields, list(self.nodes), len(self.wallets))
@@ -113,6 +122,8 @@ class World:
 
         def ask() -> Any:
             self.chain.advance()
+            if method == SEND:
+                self.before_bytes_leave(bytes.fromhex(params[0][2:]))
             try:
                 return {
                     "jsonrpc": "2.0",
@@ -142,6 +153,7 @@ class World:
 
     def sign(self, really: Callable[[], Any], fields: dict[str, Any]) -> Any:
         """One signature with a wallet's key."""
+        self.before_signature(fields)
         if self.chance.strikes("signer_fails", "sign", 0.01 * self.plan.severity):
             raise RetryLater("the signer does not answer")
         return self.seams.effect("sign", really)
@@ -157,6 +169,8 @@ class World:
         self.history.append(f"{self.clock.now:%d %H:%M:%S.%f}"[:-3] + f"  {text}")
 
 
-def unreachable() -> requests.ConnectionError:
-    """The error of a connection that cannot be made."""
-    return requests.ConnectionError("no route to host")
+def subject_of(body: str) -> str:
+    """Whose payment a message of the ingress queue is."""
+    token = json.loads(body)["token"]
+    payload = authentic_payload(token, [SIGNING_KEYS[QUEUES["payments"].key].encode()])
+    return decode(PaymentReceived, payload).payment_id

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -29,6 +29,7 @@ class Answer:
     wait_seconds: float = 0
     hang_up: bool = False  # close the connection without a word
     claims_bytes: int | None = None  # a Content-Length that is not the body's
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def told(value: object, status: int = 200) -> Answer:
@@ -71,6 +72,8 @@ class StubServer:
                     self.send_header("Content-Length", str(length))
                     if 300 <= answer.status < 400:
                         self.send_header("Location", "/elsewhere")
+                    for name, value in answer.headers.items():
+                        self.send_header(name, value)
                     self.end_headers()
                     self.wfile.write(body)
                 except OSError:

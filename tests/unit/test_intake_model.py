@@ -130,6 +130,7 @@ def test_what_is_odd_says_what_was_seen() -> None:
         "received ? on bsc": judged(received_currency="", received_network="bsc"),
         "received doge on ?": judged(received_currency="doge", received_network=""),
         "invoice_usd is not a decimal number": judged(invoice_usd="thirty"),
+        "invoice_usd is not a plausible amount": judged(invoice_usd="-0.5"),
     }
 
     for words, hold in said.items():

@@ -12,6 +12,7 @@ from microbatch.market.model import Pair
 from microbatch.payout.model import (
     EDGES,
     MAX_ATTEMPTS,
+    NOT_ITS_FAULT,
     Client,
     Payout,
     Policy,
@@ -201,6 +202,25 @@ def test_a_usdt_is_a_dollar_and_eth_has_its_price() -> None:
 )
 def test_too_small_alone_is_told_from_every_other_end(reason: str, small: bool) -> None:
     assert goes_to_accumulation(reason) is small
+
+
+@pytest.mark.parametrize(
+    ("reason", "tried_again"),
+    [
+        ("rejected: exchange_expired", True),
+        ("rejected: client_paused", True),
+        ("rejected: address_refused", True),
+        ("rejected: address_changed_lately", True),
+        ("rejected: waited_too_long", True),
+        ("rejected: exchange_failed", False),
+        ("failed: mined_and_reverted", False),
+        ("refunded", False),
+    ],
+)
+def test_an_end_that_is_ours_or_nobodys_does_not_count_as_a_try(
+    reason: str, tried_again: bool
+) -> None:
+    assert reason.startswith(NOT_ITS_FAULT) is tried_again
 
 
 PAYOUT = Payout(

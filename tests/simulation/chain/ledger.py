@@ -68,6 +68,13 @@ class Chain:
         self.head = max(self.head, target)
         self._finalized = max(self._finalized, self.head - self.finality_blocks)
 
+    def settle(self) -> None:
+        """Whatever of others is in the pool is mined; nobody has to wait for it."""
+        for _ in range(10):
+            if any(not each.sent.is_ours for each in self.pool.values()):
+                self.head += 1
+                self._mine(self.head)
+
     @property
     def finalized(self) -> int:
         """No block up to this one is ever undone."""
@@ -171,7 +178,7 @@ class Chain:
 
     def reverts(self, sender: str, to: str, _value_wei: int, data: bytes) -> bool:
         """Whether the call fails now."""
-        if to in self.reverting:
+        if to in self.reverting and sender != TREASURY:  # others know how to pay there
             return True
         transfer = Transaction("", sender, 0, to, 0, data).token_transfer
         return transfer is not None and sender != TREASURY and transfer[1] > self.units(sender)

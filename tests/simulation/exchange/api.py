@@ -137,9 +137,20 @@ class Api:
             told = None
         elif since < fate.wrong_hash_seconds and exchange.pair.on_our_chain:
             told = NOWHERE
-        said = (out.amount * fate.says_percent / 100).quantize(Decimal("0.000001"))
-        amount = out.amount if fate.says_percent == 100 else said
-        return {"payoutHash": told, "amountTo": f"{amount:f}"}
+        return {"payoutHash": told, "amountTo": f"{self.said_amount(exchange.exchange_id):f}"}
+
+    def said_hashes(self, exchange_id: str) -> tuple[str, ...]:
+        """Transactions that it names though it has not paid in them."""
+        return (NOWHERE,) if self.office.exchanges[exchange_id].fate.wrong_hash_seconds else ()
+
+    def said_amount(self, exchange_id: str) -> Decimal:
+        """What it says it has paid, which is not always what it has."""
+        exchange = self.office.exchanges[exchange_id]
+        assert exchange.out is not None
+        percent, amount = exchange.fate.says_percent, exchange.out.amount
+        if percent == 100:
+            return amount
+        return (amount * percent / 100).quantize(Decimal("0.000001"))
 
 
 _PAIR = ("fromCurrency", "fromNetwork", "toCurrency", "toNetwork")

@@ -27,15 +27,15 @@ class Fate:
 
 # Kind of trouble → how likely in a rough run, and what it changes.
 TROUBLE: dict[str, tuple[float, Fate]] = {
-    "late": (0.05, Fate(seconds=3 * HOUR_SECONDS)),
-    "verifying": (0.04, Fate(seconds=2 * HOUR_SECONDS, status="verifying")),
+    "late": (0.05, Fate(seconds=2 * HOUR_SECONDS)),
+    "verifying": (0.04, Fate(seconds=HOUR_SECONDS, status="verifying")),
     "unknown_status": (0.02, Fate(seconds=HOUR_SECONDS, status="blocked_by_moon")),
     "refunded": (0.05, Fate(refunds=True, refund_loss_percent=Decimal("1.3"))),
     "refunded_whole": (0.02, Fate(refunds=True)),
     "refunded_little": (0.015, Fate(refunds=True, refund_loss_percent=Decimal(45))),
     "held_then_refunded": (
         0.02,
-        Fate(seconds=4 * HOUR_SECONDS, status="hold", refunds=True),
+        Fate(seconds=2 * HOUR_SECONDS, status="hold", refunds=True),
     ),
     "failed_then_refunded": (
         0.03,
@@ -56,7 +56,7 @@ EXPIRES_EARLY, EARLY_SECONDS = 0.04, (300, 3000)
 
 def drawn_fate(chance: Chance, exchange_id: str, severity: float) -> Fate:
     """The fate of a new exchange."""
-    fate = Fate(seconds=chance.between("exchange takes", 60, 900))
+    fate = Fate(seconds=chance.between("exchange takes", 30, 400))
     for name, (likely, trouble) in TROUBLE.items():
         if chance.strikes(f"exchange_{name}", exchange_id, likely * severity):
             fate = replace(trouble, name=name)

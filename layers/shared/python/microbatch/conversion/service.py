@@ -12,10 +12,10 @@ from microbatch.messages import Announcement, Outgoing
 from microbatch.money import MicroUsdt, Wei
 from microbatch.pace import Pace
 from microbatch.platform.database import Transaction
-from microbatch.platform.observability import logger
+from microbatch.platform.observability import count, logger
 from microbatch.swap import service as swaps
 
-STALE_ROWS_MAX = 200
+STALE_ROWS_MAX = 500
 
 
 def note_told(tx: Transaction, now: datetime, told: Sequence[Announcement]) -> None:
@@ -104,6 +104,7 @@ def refunded(tx: Transaction, batch_id: str, came_back_wei: int, now: datetime) 
 def _tell_parked(tx: Transaction, batch_id: str, reason: str) -> None:
     parked = sharing_store.parked(tx, batch_id)
     if parked:
+        count("payments_parked", parked)
         logger.error("payments_parked", batch_id=batch_id, payments=parked, reason=reason)
 
 
@@ -114,6 +115,7 @@ def park(tx: Transaction, batch_id: str, reason: str, now: datetime) -> list[Out
         tx, batch_id, state_from=batch["state"], state_to="parked", now=now, reason=reason
     ):
         raise IllegalTransition(f"batch {batch_id} cannot be parked")
+    count("batch_parked")
     logger.error("batch_parked", batch_id=batch_id, reason=reason)
     return _events(tx, batch_id, now)
 

@@ -62,7 +62,7 @@ class Transfer:
     amount_units: int
     state: str
     state_since: datetime
-    created_at: datetime
+    tried_since: datetime
     asked_at: datetime | None
     approved_at: datetime | None
     nonce: int | None

@@ -27,7 +27,7 @@ from microbatch.pace import Pace
 from microbatch.payout import service as payouts
 from microbatch.payout.model import Payout
 from microbatch.platform.database import Transaction
-from microbatch.platform.observability import logger
+from microbatch.platform.observability import count, logger
 from microbatch.swap import service as swaps
 from microbatch.swap.model import Swap
 
@@ -70,6 +70,7 @@ def take_order(
         return messages_due(tx, existing, now) if resent else []
     _reserve(tx, swap, problem, policy, now)
     if problem:
+        count("transfer_parked")
         logger.error("order_parked", unique_id=swap.swap_id, reason=problem)
         return []
     swaps.pay_ordered(tx, swap, now)
@@ -272,6 +273,12 @@ def end_of(tx: Transaction, unique_id: str) -> str | None:
     if transfer is None or transfer.state not in ("rejected", "failed"):
         return None
     return f"{transfer.state}: {transfer.reason}"
+
+
+def tx_hash_of(tx: Transaction, swap_id: str) -> str | None:
+    """The transaction that has paid this swap's exchange; None before it is mined."""
+    transfer = store.read(tx, swap_id)
+    return transfer.tx_hash if transfer else None
 
 
 def settle(tx: Transaction, swap_id: str, now: datetime) -> None:

@@ -98,8 +98,9 @@ def sign(
     if objection is not None:
         return _give_up(tx, transfer, objection, now)
     paused = pauses.signing_waits(tx, transfer.context)
-    if paused is not None:  # nobody asks meanwhile: whoever resumes has the reconciler look
+    if paused is not None:  # looked at ever more rarely, until whoever resumes has it looked at
         store.note_wait(tx, transfer.unique_id, paused, now)
+        store.win_ask(tx, transfer.unique_id, now, now)
         logger.info("signing_paused", unique_id=transfer.unique_id, reason=paused)
         return []
     ruling = readiness(transfer, policy.limits, now)

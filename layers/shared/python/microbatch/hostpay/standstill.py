@@ -10,7 +10,7 @@ from microbatch.pace import Pace
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import logger
 
-ROWS_MAX = 200
+ROWS_MAX = 500
 WAITING = ("requested", "approved", "signed", "broadcast", "mined", "confirmed")
 UNSIGNED = ("requested", "approved")
 
@@ -29,7 +29,7 @@ def go_on(tx: Transaction, now: datetime, unique_id: str, pace: Pace) -> list[Ou
     transfer = store.lock(tx, unique_id)
     if transfer is None or transfer.state not in WAITING:
         return []
-    if transfer.state in UNSIGNED and transfer.created_at < pace.given_up_before(now):
+    if transfer.state in UNSIGNED and transfer.tried_since < pace.given_up_before(now):
         move(tx, transfer, "rejected", now, "waited_too_long")
         logger.warning("transfer_given_up", unique_id=unique_id, reason="waited_too_long")
         return messages_due(tx, locked(tx, unique_id), now)

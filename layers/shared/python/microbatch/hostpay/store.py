@@ -10,7 +10,8 @@ from microbatch.pace import Standstill
 from microbatch.platform.database import Transaction
 
 COLUMNS = """unique_id, context, kind, swap_id, cn_api_id, wallet, chain_id, currency, network,
-    token, to_address, amount_units, state, state_since, created_at, asked_at, approved_at, nonce,
+    token, to_address, amount_units, state, state_since, asked_at,
+    coalesce(tried_since, created_at) AS tried_since, approved_at, nonce,
     preflight_at, preflight_chain_id, preflight_balance_wei, preflight_token_units,
     preflight_latest_nonce, preflight_pending_nonce, preflight_finalized_nonce,
     preflight_base_fee_wei, preflight_tip_wei, preflight_gas, preflight_problem, tx_hash,
@@ -273,7 +274,8 @@ def standing_still(
     rows = tx.all(
         "SELECT unique_id FROM transfers WHERE state = ANY(%(states)s)"  # noqa: S608
         f" AND ({Standstill.SQL}"
-        "   OR (state IN ('requested', 'approved') AND created_at < %(given_up_before)s))"
+        "   OR (state IN ('requested', 'approved')"
+        "     AND coalesce(tried_since, created_at) < %(given_up_before)s))"
         " AND (state <> 'confirmed' OR kind = 'direct' OR EXISTS (SELECT FROM swaps"
         "   WHERE swaps.state = 'created' AND swaps.swap_id = transfers.swap_id))"
         " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s",

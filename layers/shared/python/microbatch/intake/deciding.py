@@ -9,6 +9,7 @@ from microbatch.errors import InvalidInput
 from microbatch.intake import held_store, store, telling
 from microbatch.intake.held_store import Held
 from microbatch.intake.model import (
+    ALL_ETH_WEI,
     PAUSES,
     Credit,
     Hold,
@@ -159,8 +160,8 @@ def _named(held: Held, received_eth: str | None) -> Wei | None:
             f"{held.payment_id} is held for {held.reason}"
         )
     wei = wei_from_eth(received_eth, "received_eth")
-    if wei <= 0:
-        raise InvalidInput("received_eth must be above zero")
+    if not 0 < wei <= ALL_ETH_WEI:
+        raise InvalidInput("received_eth must be above zero, and no more than there is")
     return wei
 
 

@@ -16,6 +16,7 @@ SMALL = (
     "split_part(payout_wait_reason, ':', 1)"
     " NOT IN ('below_threshold', 'below_minimum', 'gas_too_dear')"
 )
+TRIED_SINCE = "coalesce(tried_since, created_at)"
 ADDRESS_SINCE = (
     "greatest(created_at, (SELECT max(changed_at) FROM address_changes c"
     " WHERE c.client_id = clients.client_id))"
@@ -67,8 +68,8 @@ _SPECIAL: dict[tuple[str, str], Standing] = {
         "state = 'created' AND "
         + NO_LIVE_TRANSFER.format(column="swap_id", table="swaps", key="swap_id")
     ),
-    ("transfers", "requested"): Standing("state = 'requested'", "created_at"),
-    ("transfers", "approved"): Standing("state = 'approved'", "created_at"),
+    ("transfers", "requested"): Standing("state = 'requested'", TRIED_SINCE),
+    ("transfers", "approved"): Standing("state = 'approved'", TRIED_SINCE),
     ("transfers", "confirmed"): Standing(
         "state = 'confirmed' AND (kind = 'direct' OR EXISTS (SELECT FROM swaps s"
         " WHERE s.swap_id = transfers.swap_id AND s.state = 'created'))"

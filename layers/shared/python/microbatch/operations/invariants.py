@@ -72,6 +72,27 @@ RELEASED_ONLY_WITHOUT_LIVE_TRANSFER = """
     WHERE b.state = 'released' AND s.state <> 'refunded'
       AND t.state NOT IN ('rejected', 'failed')
 """
+A_SWAP_IS_OF_WHAT_WAS_CLAIMED = """
+    SELECT s.swap_id FROM swaps s
+    LEFT JOIN batches b ON s.context = 'batch' AND s.owner_id = b.batch_id::text
+    LEFT JOIN payouts o ON s.context <> 'batch' AND s.swap_id = o.unique_id
+    WHERE s.from_amount_units IS DISTINCT FROM coalesce(b.claimed_wei, o.amount_units)
+"""
+A_TRANSFER_PAYS_ITS_SWAP = """
+    SELECT t.unique_id FROM transfers t JOIN swaps s USING (swap_id)
+    WHERE (t.amount_units, t.currency) IS DISTINCT FROM (s.from_amount_units, s.from_currency)
+       OR (t.cn_api_id = s.cn_api_id AND t.to_address <> s.payin_address)
+"""
+LOSSES_ARE_WHAT_DID_NOT_COME_BACK = """
+    WITH missing AS (
+        SELECT from_currency, sum(from_amount_units - refunded_units) AS units
+        FROM swaps WHERE state = 'refunded' GROUP BY from_currency
+    )
+    SELECT wei, microusdt FROM (SELECT coalesce(sum(refund_loss_wei), 0) AS wei,
+        coalesce(sum(payout_loss_microusdt), 0) AS microusdt FROM payments) AS booked
+    WHERE wei <> coalesce((SELECT units FROM missing WHERE from_currency = 'eth'), 0)
+       OR microusdt <> coalesce((SELECT units FROM missing WHERE from_currency = 'usdt'), 0)
+"""
 REFUNDS_ARE_BOOKED = """
     SELECT s.swap_id FROM swaps s JOIN batches b ON s.owner_id = b.batch_id::text
     WHERE s.state = 'refunded' AND (b.state <> 'released' OR s.refunded_units > b.claimed_wei)
@@ -79,7 +100,7 @@ REFUNDS_ARE_BOOKED = """
 STATES_AGREE = """
     SELECT b.batch_id FROM batches b
     LEFT JOIN swaps s ON s.context = 'batch' AND s.owner_id = b.batch_id::text
-    WHERE NOT CASE b.state
+    WHERE CASE b.state
         WHEN 'claimed' THEN s.state = 'requested'
         WHEN 'exchange_created' THEN s.state = 'created'
         WHEN 'pay_ordered' THEN s.state = 'created'
@@ -87,7 +108,11 @@ STATES_AGREE = """
         WHEN 'finished' THEN s.state = 'finished'
         WHEN 'distributed' THEN s.state = 'finished'
         WHEN 'released' THEN s.state IN ('failed', 'refunded', 'expired')
-        ELSE true END
+        ELSE true END IS NOT TRUE
+"""
+WHAT_IS_HELD_COUNTS_ONCE_IT_IS_ACCEPTED = """
+    SELECT held_id FROM held_payments h LEFT JOIN payments p USING (payment_id, fingerprint)
+    WHERE (h.state = 'accepted') <> (p.state IS NOT NULL)
 """
 PAYOUT_IS_ITS_ROWS = """
     SELECT payout_id FROM payouts o
@@ -126,13 +151,13 @@ A_COMPLETED_PAYOUT_WAS_TRANSFERRED = """
 PAYOUTS_AND_SWAPS_AGREE = """
     SELECT o.payout_id FROM payouts o
     LEFT JOIN swaps s ON s.swap_id = o.unique_id
-    WHERE o.kind = 'exchange' AND NOT CASE o.state
+    WHERE o.kind = 'exchange' AND CASE o.state
         WHEN 'claimed' THEN s.state IN ('requested', 'quoted', 'created')
         WHEN 'paid' THEN s.state = 'paid'
         WHEN 'completed' THEN s.state = 'finished'
         WHEN 'released' THEN s.state IN ('failed', 'refunded', 'expired')
         WHEN 'rerouted' THEN s.state IS NULL OR s.state = 'failed'
-        ELSE true END
+        ELSE true END IS NOT TRUE
 """
 WHAT_A_CLIENT_HAS_ADDS_UP = """
     SELECT client_id FROM client_accounts

@@ -15,7 +15,6 @@ class Act(StrEnum):
     ASK = "ask"  # the outside is asked, again
     OPEN = "open"  # a schedule opens a batch or a payout over it
     SETTLE = "settle"  # what has arrived is handed on, again
-    PARK = "park"
     RELEASE = "release"  # given up, as nothing was signed: its payments are what they were before
     JUDGE = "judge"  # credited, or held for another reason
     TELL = "tell"  # the event that tells of it, again

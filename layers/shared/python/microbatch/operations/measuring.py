@@ -7,6 +7,7 @@ from microbatch.operations.over_age import over_age
 from microbatch.operations.parked import parked
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import gauge, logger
+from microbatch.swap import service as swaps
 
 REASON_CHARACTERS_MAX = 60
 
@@ -14,6 +15,7 @@ REASON_CHARACTERS_MAX = 60
 def measure(tx: Transaction, now: datetime, ages: Ages) -> None:
     """Count what waits for a person, by table and reason; and what is over its age, by state."""
     _measure_parked(tx, now)
+    gauge("exchange_in_trouble", swaps.in_trouble(tx))
     _measure_over_age(tx, now, ages)
 
 

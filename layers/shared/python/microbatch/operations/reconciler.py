@@ -16,7 +16,7 @@ from microbatch.operations.chores import CHORES, Chore
 from microbatch.operations.chores import Policies as Policies  # noqa: PLC0414 - for wiring
 from microbatch.operations.measuring import measure
 from microbatch.platform.database import Transaction
-from microbatch.platform.observability import count, logger
+from microbatch.platform.observability import count, count_unhandled, logger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +71,8 @@ class _Run:
             if messages:
                 outgoing += messages
                 helped.append(key)
+            else:  # whatever the reason: it must not stand before the others
+                self._note([key], looked_at=True)
         return len(outgoing) if self._send(outgoing, helped) else 0
 
     def _found(self) -> list[str]:
@@ -88,7 +90,6 @@ class _Run:
             )
         except Exception as error:
             _tell_failure(error, self.chore.name, key)
-            self._note([key], looked_at=True)
             return []
         return messages
 
@@ -131,4 +132,5 @@ def _tell_failure(error: Exception, chore: str, *rows: str) -> None:
         logger.warning("reconciler_item_waits", chore=chore, rows=rows, reason=str(error))
         return
     count("reconciler_item_failed")
+    count_unhandled()
     logger.exception("reconciler_item_failed", chore=chore, rows=rows)

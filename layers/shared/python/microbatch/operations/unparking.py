@@ -50,6 +50,7 @@ def _retry_chain(
         raise InvalidInput("seen_amount is for a parked swap")
     if not hostpay.unparking.is_parked(tx, unique_id):
         raise InvalidInput(f"nothing of {subject.subject_id} is parked: {subject.shown(tx)}")
+    swaps.unparking.transfer_goes_on(tx, unique_id, now)
     outgoing = hostpay.unparking.retry(tx, unique_id, now)
     payouts.transfer_retried(tx, unique_id, now)
     return outgoing

@@ -84,4 +84,5 @@ def _give_back_instant(
         now=now,
     )
     if returned is not None and returned["state"] == "parked":
+        count("payments_parked")
         logger.error("payments_parked", payout_id=payout.payout_id, payments=1, reason=reason)

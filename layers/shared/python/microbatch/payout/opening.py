@@ -1,6 +1,6 @@
 """When it is time to pay a client: claim exactly the payments that are paid, then decide."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from microbatch.market import service as market
@@ -30,12 +30,23 @@ from microbatch.swap.model import Terms
 
 CLIENTS_MAX = 1000
 PAYMENTS_MAX = 1000
+PUT_OFF_FOR = timedelta(minutes=15)  # three runs of the scheduler
 
 
 def ready(tx: Transaction, now: datetime) -> tuple[list[str], list[str]]:
     """(clients at their threshold, payments that wait to be paid at once)."""
     clients = client_store.at_their_threshold(tx, now, CLIENTS_MAX)
     return clients, waiting_store.waiting_payments(tx, now, PAYMENTS_MAX)
+
+
+def put_off_payment(tx: Transaction, now: datetime, payment_id: str) -> None:
+    """A payment that failed by an error of ours comes after the others."""
+    waiting_store.put_off(tx, payment_id, now + PUT_OFF_FOR)
+
+
+def put_off_client(tx: Transaction, now: datetime, client_id: str) -> None:
+    """A client for whom an error of ours was met comes after the others."""
+    client_store.note_look(tx, client_id, now)
 
 
 def open_threshold(

@@ -25,7 +25,7 @@ from microbatch.payout.telling import events_due
 from microbatch.platform.database import Transaction
 from microbatch.platform.observability import count, logger
 
-STALE_ROWS_MAX = 200
+STALE_ROWS_MAX = 500
 
 
 def open_instant(tx: Transaction, now: datetime, payment_id: str, policy: Policy) -> list[Outgoing]:

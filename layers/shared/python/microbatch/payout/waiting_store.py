@@ -31,6 +31,16 @@ def waiting_payments(tx: Transaction, now: datetime, limit: int) -> list[str]:
     return [row["payment_id"] for row in rows]
 
 
+def put_off(tx: Transaction, payment_id: str, not_before: datetime) -> None:
+    """Do not try a payment that waits to be paid before then."""
+    tx.execute(
+        "UPDATE payments SET payout_not_before = greatest(payout_not_before, %(not_before)s)"
+        " WHERE payment_id = %(payment_id)s AND state = 'waiting_instant'",
+        payment_id=payment_id,
+        not_before=not_before,
+    )
+
+
 def direct_standing_still(tx: Transaction, standstill: Standstill, limit: int) -> list[str]:
     """Direct payouts whose order is old, and whose transfer is not reserved, or over unpaid.
 

@@ -6,10 +6,11 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.warnings import PowertoolsUserWarning
 
-__all__ = ["count", "gauge", "logger", "metrics"]
+__all__ = ["count", "count_unhandled", "gauge", "identify", "logger", "metrics"]
 
 SERVICE = "microbatch"
 NAMESPACE = "Microbatch"
+UNHANDLED = "unhandled_exceptions"
 
 # a schedule that finds nothing to do has nothing to count
 warnings.filterwarnings(
@@ -18,6 +19,7 @@ warnings.filterwarnings(
 
 logger = Logger(service=SERVICE)
 metrics = Metrics(service=SERVICE, namespace=NAMESPACE)
+_running: dict[str, str] = {}
 
 
 def count(name: str, value: int = 1) -> None:
@@ -33,5 +35,24 @@ def gauge(name: str, value: int, **dimensions: str) -> None:
         value=value,
         namespace=NAMESPACE,
         default_dimensions={"service": SERVICE, **dimensions},
+    ):
+        pass
+
+
+def identify(function_name: str, version: str) -> None:
+    """Says which version of which function runs here."""
+    _running.update(function_name=function_name, version=version)
+
+
+def count_unhandled() -> None:
+    """Counts an error that nobody expected of this version: while it is new, it is taken back."""
+    if not _running:
+        return
+    with single_metric(
+        name=UNHANDLED,
+        unit=MetricUnit.Count,
+        value=1,
+        namespace=NAMESPACE,
+        default_dimensions=_running,
     ):
         pass

@@ -17,7 +17,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import BotoCoreError, ClientError
 
 from microbatch.errors import ConfigurationError, MicrobatchError, PermanentFailure
-from microbatch.platform.observability import count, logger
+from microbatch.platform.observability import count, count_unhandled, logger
 from microbatch.platform.queues import DELAY_SECONDS_MAX, error_code
 
 RECEIVES_MAX = 1000  # SQS refuses a larger maxReceiveCount
@@ -186,6 +186,8 @@ def _log(record: SQSRecord, exception: ExcInfo, action: Action, age_seconds: int
     error = exception[1]
     facts = _facts(record) | {"action": action.value, "age_seconds": age_seconds}
     facts["reason"] = _reason(error)
+    if not isinstance(error, MicrobatchError) or isinstance(error, ConfigurationError):
+        count_unhandled()
     if not isinstance(error, MicrobatchError):
         logger.error("message_met_a_bug", exc_info=exception, **facts)
     elif isinstance(error, ConfigurationError):

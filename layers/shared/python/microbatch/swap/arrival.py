@@ -5,12 +5,19 @@ import re
 from datetime import datetime
 from decimal import Decimal
 
+from microbatch.hostpay import service as hostpay
 from microbatch.messages import ExchangeStatusObserved, RefundFound, TransferLogsFound
 from microbatch.money import coins
 from microbatch.platform.database import Transaction
-from microbatch.platform.observability import logger
+from microbatch.platform.observability import count, logger
 from microbatch.swap import receipt_store, store
-from microbatch.swap.model import DECIMALS, ONGOING, Swap, disagrees
+from microbatch.swap.model import (
+    DECIMALS,
+    DISAGREEMENT_PERCENT_MAX,
+    ONGOING,
+    Swap,
+    disagrees,
+)
 
 TX_HASH = re.compile(r"0x[0-9a-f]{64}")
 
@@ -122,9 +129,32 @@ def refund_problem(
 
 def warn_of_more(swap: Swap, message: ExchangeStatusObserved) -> None:
     """An alarm for an exchange that pays in another transaction than the one we have booked."""
-    named = payout_hash_in(message) or refund_hash_in(message)
-    if named and named not in (swap.payout_hash, swap.refund_hash):
+    named = {"finished": message.payout_hash, "refunded": message.refund_hash}.get(message.status)
+    booked = [each.lower() for each in (swap.payout_hash, swap.refund_hash) if each]
+    if swap.cn_api_id == message.cn_api_id and named and named.lower() not in booked:
+        count("exchange_pays_again")
         logger.error("exchange_pays_again", swap_id=swap.swap_id, tx_hash=named)
+
+
+def warn_of_deposit(tx: Transaction, swap: Swap, message: ExchangeStatusObserved) -> None:
+    """An alarm for an exchange that has been paid otherwise than by our one transfer.
+
+    That it was paid twice shows in its sum, or in a transaction that is none of ours.
+    """
+    ours = hostpay.tx_hash_of(tx, swap.swap_id)
+    other = message.payin_hash if ours and message.payin_hash.lower() not in ("", ours) else ""
+    got = Decimal(message.amount_from or 0)
+    differs = abs(got - swap.from_amount) * 100 > swap.from_amount * DISAGREEMENT_PERCENT_MAX
+    if other or (got > 0 and differs):
+        count("exchange_deposit_differs")
+        logger.error(
+            "exchange_deposit_differs",
+            swap_id=swap.swap_id,
+            cn_api_id=swap.cn_api_id,
+            payin_hash=other or ours,
+            amount_from=message.amount_from,
+            paid=f"{swap.from_amount:f}",
+        )
 
 
 def warn_of_trouble(swap: Swap, message: ExchangeStatusObserved) -> None:

@@ -154,7 +154,7 @@ def accepts(swap: Swap, offer: Any, band_percent: Decimal) -> str | None:
         return "payout_address_differs"
     if Decimal(offer.from_amount) != swap.from_amount:
         return "from_amount_differs"
-    fair = swap.quoted_to_amount if swap.is_payout else swap.value_usd
+    fair = swap.quoted_to_amount  # of a payout
     if fair is None and swap.to_currency in DOLLARS:
         fair = swap.value_usd
     if fair is None or not offer.to_amount:

@@ -120,6 +120,7 @@ def _status(
     if swap.state != "paid" or swap.cn_api_id != message.cn_api_id:
         arrival.warn_of_more(swap, message)
         return []
+    arrival.warn_of_deposit(tx, swap, message)
     if swap.is_payout:
         return delivery.take_status(message, swap, tx, now, policy)
     payout_hash, refund_hash = arrival.payout_hash_in(message), arrival.refund_hash_in(message)

@@ -12,9 +12,9 @@ from microbatch.swap import moves, store
 from microbatch.swap import redriving as redriving  # noqa: PLC0414 - for operations
 from microbatch.swap import unparking as unparking  # noqa: PLC0414 - for operations
 from microbatch.swap.due import asks_again, messages_due
-from microbatch.swap.model import Swap, Terms, swap_id_of
+from microbatch.swap.model import ONGOING, Swap, Terms, swap_id_of
 
-STALE_ROWS_MAX = 200
+STALE_ROWS_MAX = 500
 WAITING = ("requested", "quoted", "created", "paid")
 
 
@@ -84,6 +84,11 @@ def paid(tx: Transaction, swap_id: str, now: datetime) -> list[Outgoing]:
     if swap.state == "paid" and swap.asked_at is None:
         return messages_due(swap, now)
     return []
+
+
+def in_trouble(tx: Transaction) -> int:
+    """How many exchanges that we have paid do not simply go on, by their own word."""
+    return store.in_trouble(tx, [*ONGOING, "finished"])
 
 
 # --- for the reconciler ---------------------------------------------------------------------------

@@ -251,3 +251,14 @@ def standing_still(
         **standstill.parameters,
     )
     return [row["swap_id"] for row in rows]
+
+
+def in_trouble(tx: Transaction, well: Sequence[str]) -> int:
+    """How many exchanges are paid, and say of themselves something else than these."""
+    row = tx.one(
+        "SELECT count(*) AS exchanges FROM swaps WHERE state = 'paid'"
+        " AND provider_status <> ALL(%(well)s)",
+        well=list(well),
+    )
+    assert row is not None
+    return int(row["exchanges"])

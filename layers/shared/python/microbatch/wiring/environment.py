@@ -19,6 +19,12 @@ def setting(name: str) -> str:
     return value
 
 
+def running_function() -> tuple[str, str]:
+    """The name and the version of the function that runs here, as AWS sets them."""
+    version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+    return setting("AWS_LAMBDA_FUNCTION_NAME"), version
+
+
 def whole_number(name: str) -> int:
     """A setting that is a whole number, zero or more."""
     text = setting(name)

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from microbatch.errors import ConfigurationError
 from microbatch.messages import QUEUES
-from microbatch.wiring.environment import mapping_of, setting, whole_number
+from microbatch.wiring.environment import (
+    mapping_of,
+    running_function,
+    setting,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -199,6 +204,9 @@ def checked() -> None:
 
     Runs once per execution environment, before its first message is touched.
     """
+    from microbatch.platform.observability import identify  # noqa: PLC0415
+
+    identify(*running_function())
     families = {carrier.key for carrier in QUEUES.values()}
     for name in mapping_of("SECRET_IDS"):
         if name in OPTIONAL_SECRETS:

@@ -94,14 +94,15 @@ def one_by_one(
     act: Callable[..., list[Outgoing]],
     items: Sequence[str],
     milliseconds_left: Callable[[], int],
+    put_off: Callable[..., None],
     *arguments: Any,
 ) -> int:
     """Call `act` for each in a transaction of its own; for how many it was done.
 
-    One that fails holds up none of the others. What the first half of the time does not suffice
-    for comes with the next run.
+    One that fails holds up none of the others: `put_off` has it come after them next time. What the
+    first half of the time does not suffice for comes with the next run.
     """
-    from microbatch.platform.observability import count, logger  # noqa: PLC0415
+    from microbatch.platform.observability import count, count_unhandled, logger  # noqa: PLC0415
 
     done, stop_at = 0, milliseconds_left() // 2
     for item in items:
@@ -113,8 +114,19 @@ def one_by_one(
             done += 1
         except Exception:
             count("schedule_item_failed")
+            count_unhandled()
             logger.exception("schedule_item_failed", item=item)
+            _put_off(put_off, item)
     return done
+
+
+def _put_off(put_off: Callable[..., None], item: str) -> None:
+    from microbatch.platform.observability import logger  # noqa: PLC0415
+
+    try:
+        transact(put_off, item)
+    except Exception:  # the database is away: then nobody is held up
+        logger.exception("schedule_item_not_put_off", item=item)
 
 
 def step(record: "SQSRecord", act: Callable[..., list[Outgoing]], *arguments: Any) -> None:

@@ -1,0 +1,126 @@
+"""Where payments may be at the end, and why."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from tests.simulation import senders
+from tests.simulation.books import Page
+from tests.simulation.outcome import Wrong
+from tests.simulation.people import People
+from tests.simulation.world import World
+
+FEE_PERCENT = 3
+HELD_FOR = {
+    "unknown_client": {"unknown_client"},
+    "wrong_asset": {"wrong_asset"},
+    "redeposit": {"redeposit"},
+    "implausible": {"implausible_amount"},
+    "amount_unknown": {"amount_unknown", "malformed"},
+    "unreadable": {"malformed"},
+}
+CHECK_WAITS = ("nothing_pending", "below_threshold", "below_provider_minimum")
+PAYOUT_WAITS = ("below_minimum", "gas_too_dear", "below_threshold")
+# Why something may be left to a person → the faults or acts of which one must have struck.
+PARKED_FOR: dict[str, tuple[str, ...]] = {
+    "receiver_reverts": ("payee_reverts",),
+    "payee_blacklisted": ("blacklist",),
+    "arrived_differs_from_provider": ("exchange_says_more",),
+    "refund_loss_too_large": ("exchange_refunded_little",),
+}
+
+
+def look_at_what_came_in(page: Page, people: People) -> None:
+    """Every payment we were told of is booked or held, once, as it was told. Raises Wrong."""
+    booked = {row["payment_id"]: row for row in page.payments}
+    held: dict[str, set[str]] = {}
+    for row in page.held:
+        held.setdefault(row["payment_id"], set()).add(row["reason"])
+    unreadable = sum(row["payment_id"].startswith("unreadable-") for row in page.held)
+    for payment_id, payment in people.accepted.items():
+        reasons = held.get(payment_id, set())
+        if payment.oddity in ("unreadable", "amount_unknown") and payment.sender == "payments":
+            found = unreadable > 0
+        elif payment.oddity in HELD_FOR:
+            allowed = HELD_FOR[payment.oddity] | {"client_paused", "conflict"}
+            found = payment_id not in booked and bool(reasons) and reasons <= allowed
+        else:
+            found = _is_booked(payment, booked.get(payment_id), reasons)
+        if not found:
+            said = f"{payment}: booked {booked.get(payment_id)}, held for {reasons}"
+            raise Wrong("a_payment_is_never_lost", said)
+    strangers = booked.keys() - people.accepted.keys()
+    if strangers:
+        raise Wrong("nothing_is_booked_that_never_came", str(strangers))
+
+
+def _is_booked(payment: Any, row: dict[str, Any] | None, reasons: set[str]) -> bool:
+    if row is None:
+        return "client_paused" in reasons
+    amounts = {payment.wei, payment.wei + 1} if payment.oddity == "conflict" else {payment.wei}
+    fee_wei = row["received_wei"] * FEE_PERCENT // 100
+    return (
+        row["received_wei"] in amounts
+        and row["client_id"] == payment.client_id
+        and row["fee_wei"] == fee_wei
+        and reasons <= {"conflict", "client_paused"}
+        and row["payment_id"] == senders.payment_id(payment)
+    )
+
+
+def look_at_where_it_ended(page: Page, world: World, checks: list[Any]) -> None:
+    """Paid, converted, waiting below a threshold, held, or parked with a reason. Raises Wrong."""
+    clients = {row["client_id"]: row for row in page.clients}
+    available: dict[str, int] = {}
+    for row in page.payments:
+        if row["state"] == "converted":
+            units = row["share_microusdt"] - row["payout_loss_microusdt"]
+            available[row["client_id"]] = available.get(row["client_id"], 0) + units
+    parked = {row["payout_id"] for row in page.payouts if row["state"] == "parked"}
+    parked |= {row["batch_id"] for row in page.batches if row["state"] == "parked"}
+    for row in page.payments:
+        client = clients[row["client_id"]]
+        if (
+            row["state"] in ("in_payout", "swapping")
+            and {row["payout_id"], row["batch_id"]} & parked
+        ):
+            continue  # its owner's reason is looked at below
+        why = _why_here(row, client, available.get(row["client_id"], 0), world, checks)
+        if why is None:
+            raise Wrong("a_payment_ends_where_it_may", f"{row}, {client}, {checks}")
+    for table in ("batches", "swaps", "payouts", "transfers"):
+        for row in getattr(page, table):
+            if row["state"] == "parked" and not _is_excused(row["reason"], world):
+                raise Wrong("nothing_is_parked_without_cause", f"{table}: {row}")
+
+
+def _why_here(
+    row: dict[str, Any], client: dict[str, Any], available: int, world: World, checks: list[Any]
+) -> str | None:
+    """A word for it; None when it should not be there."""
+    hindered = client["paused_at"] or client["address_state"] != "verified"
+    matures_at = client["address_matures_at"]
+    if matures_at and datetime.fromisoformat(matures_at) > world.clock.now:
+        hindered = True
+    match row["state"]:
+        case "paid":
+            return "paid"
+        case "pending":
+            decision, reason = checks[-1][:2] if checks else ("", "")
+            return reason if decision == "wait" and reason in CHECK_WAITS else None
+        case "converted":
+            if available < Decimal(client["payout_threshold_usd"]) * 10**6:
+                return "below its own threshold"
+            waits = (client["payout_wait_reason"] or "").startswith(PAYOUT_WAITS)
+            return "waits" if hindered or waits else None
+        case "waiting_instant":
+            return "hindered" if hindered else None
+        case "parked":
+            return "parked" if row["park_reason"] else None
+    return None
+
+
+def _is_excused(reason: str, world: World) -> bool:
+    causes = PARKED_FOR.get(reason, ())
+    acted = {act.what for act in world.plan.acts}
+    return any(world.chance.faults[cause] or cause in acted for cause in causes)

@@ -1,0 +1,69 @@
+"""What only shows over time: where a payment has been before, and what a nonce has paid before."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.simulation.books import Page
+from tests.simulation.chain.transactions import Transaction
+from tests.simulation.outcome import Wrong
+
+# From which state a payment may be seen in which next; what happens in one step may pass several.
+PAYMENT_MOVES = {
+    "": {"pending", "waiting_instant", "in_payout"},
+    "pending": {"swapping", "held"},
+    "waiting_instant": {"in_payout", "pending", "held"},
+    "held": {"pending", "waiting_instant"},
+    "swapping": {"pending", "converted", "parked"},
+    "converted": {"in_payout"},
+    "in_payout": {"paid", "converted", "waiting_instant", "pending", "parked"},
+    "parked": {"pending", "waiting_instant", "converted"},
+    "paid": set(),
+}
+
+
+@dataclass
+class Memory:
+    """What was seen in earlier pages."""
+
+    states: dict[str, str] = field(default_factory=dict)  # payment → its state
+    owners: dict[str, set[str]] = field(default_factory=dict)  # payment → batches and payouts
+    pays: dict[tuple[str, int], Transaction] = field(default_factory=dict)  # (wallet, nonce)
+
+    def take(self, page: Page) -> None:
+        """One more page. Raises Wrong when a payment has moved as it may not."""
+        for row in page.payments:
+            payment_id, state = row["payment_id"], row["state"]
+            before = self.states.get(payment_id, "")
+            if state != before and state not in _reachable(before):
+                said = f"payment {payment_id} went from {before or 'nothing'} to {state}"
+                raise Wrong("a_payment_moves_along_its_table", said)
+            self.states[payment_id] = state
+            owners = self.owners.setdefault(payment_id, set())
+            owners.update(str(row[name]) for name in ("batch_id", "payout_id") if row[name])
+        lost = self.states.keys() - {row["payment_id"] for row in page.payments}
+        if lost:
+            raise Wrong("a_payment_is_never_lost", f"rows are gone: {sorted(lost)}")
+
+    def take_bytes(self, sent: Transaction) -> None:
+        """Bytes that leave. Raises Wrong when others on their nonce paid something else."""
+        is_cancel = (sent.to, sent.value_wei, sent.data) == (sent.sender, 0, b"")
+        if is_cancel:
+            return
+        before = self.pays.setdefault((sent.sender, sent.nonce), sent)
+        if before.pays != sent.pays:
+            raise Wrong("a_nonce_pays_one_thing", f"{before} and {sent}")
+
+
+def _reachable(state: str) -> set[str]:
+    """Whatever may be seen after this state; one look may come after several moves."""
+    found: set[str] = set()
+    frontier = set(PAYMENT_MOVES[state])
+    while frontier:
+        found |= frontier
+        frontier = set().union(*(PAYMENT_MOVES[each] for each in frontier)) - found
+    return found
+
+
+def rows_by(rows: list[dict[str, Any]], name: str) -> dict[str, dict[str, Any]]:
+    """Rows by one of their columns."""
+    return {str(row[name]): row for row in rows}
