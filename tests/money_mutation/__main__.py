@@ -60,7 +60,7 @@ def tally_of(
 
 
 def main(words: Sequence[str]) -> int:
-    """Run all mutants and print the table; 1 when too many survive in any module, or of a sample."""
+    """Run the mutants and print the table; 1 when too many survive in a module, or of a sample."""
     options, began = arguments(words), time.monotonic()
     modules = [each for each in MODULES if not options.only or each.path in options.only]
     mutants = {
