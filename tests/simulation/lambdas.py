@@ -39,9 +39,8 @@ class Environment:
 class Functions:
     """All functions of the stage table, invoked in this process."""
 
-    def __init__(self, settings: Mapping[str, str], queues: tuple[str, ...]) -> None:
+    def __init__(self, settings: Mapping[str, str]) -> None:
         self._settings = settings
-        self._queues = queues
         self._warm: dict[str, list[Environment]] = {}
         self._of: dict[int, Environment] = {}
         self.milliseconds_left: Callable[[], int] = lambda: MILLISECONDS
@@ -106,7 +105,7 @@ class Functions:
         return SimpleNamespace(
             function_name=PREFIX + name,
             memory_limit_in_mb=512,
-            get_remaining_time_in_millis=lambda: self.milliseconds_left(),
+            get_remaining_time_in_millis=self.milliseconds_left,
             invoked_function_arn=f"arn:aws:lambda:eu-central-1:123456789012:function:{name}",
             aws_request_id="00000000-0000-4000-8000-000000000000",
         )
