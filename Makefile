@@ -7,7 +7,7 @@ SEEDS ?= 50
 FIRST ?= 1
 export PYTHONPATH := layers/shared/python
 
-.PHONY: help install format check test torture demo up down synth deploy clean
+.PHONY: help install format check test torture simulate demo up down synth deploy clean
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s%s\n", $$1, $$2 }' Makefile
 
@@ -31,6 +31,9 @@ test: install  ## unit, integration, infrastructure and end-to-end tests
 
 torture: install  ## host payments under faults drawn from seeds: SEEDS=50 FIRST=1
 	@.venv/bin/python -m tests.torture --seeds "$(SEEDS)" --first "$(FIRST)"
+
+simulate: install  ## the whole product in a world drawn from seeds: SEEDS=100000 FIRST=1
+	@.venv/bin/python -m tests.simulation --seeds "$(SEEDS)" --first "$(FIRST)" --cover --quiet
 
 demo: install  ## a day of payments on real parts, from webhook to exact shares
 	@.venv/bin/python -m local.demo
