@@ -105,8 +105,8 @@ def draw_plan(seed: int) -> Plan:
     return Plan(
         seed=seed,
         severity=severity,
-        confirmations=source.randint(2, 5),
-        finality_blocks=source.randint(8, 40),
+        confirmations=source.choice((2, 3, 5, 8)),
+        finality_blocks=source.randint(10, 40),
         base_fee_gwei=source.choice((0.5, 1, 3)),
         nodes=source.choice((1, 1, 2, 3)),
         wallets=wallets,

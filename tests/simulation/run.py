@@ -4,11 +4,15 @@ import hashlib
 import time
 import traceback
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from cdk.stages import BY_NAME, CONSUMER
 from tests.simulation.books import Books
+from tests.simulation.chain.ledger import TREASURY
+from tests.simulation.chain.transactions import Mined
 from tests.simulation.chance import Chance
+from tests.simulation.clock import START
 from tests.simulation.connections import Pool
 from tests.simulation.interleaving import Interleaving
 from tests.simulation.judge import Judge
@@ -29,6 +33,7 @@ PERIODS = {
     "reconciler": MINUTE,
 }
 STORM_SECONDS = 3 * HOUR  # after the last payment
+REORGANISES = 0.12
 STEPS_MAX = 4000
 OVERLAP_SECONDS = 20
 DAYS_MAX = 2.5
@@ -60,6 +65,7 @@ class Run:
             self.world.clock.after(seconds), "later", then
         )
         self.steps = 0
+        self.world.chain.on_mined.append(self._perhaps_reorganise)
         self._schedules = [Schedule(name, period) for name, period in PERIODS.items()]
         self.world.sqs.due = self._note_message
         self._handlers: dict[str, Callable[[Any], None]] = {
@@ -69,6 +75,7 @@ class Run:
             "payment": self._pay,
             "act": self._act,
             "later": lambda then: then(),
+            "reorganise": self._reorganise,
         }
 
     # --- the loop --------------------------------------------------------------------------------
@@ -214,6 +221,22 @@ class Run:
 
     def _act(self, act: Any) -> None:
         self.people.act(act)
+
+    def _perhaps_reorganise(self, mined: Mined) -> None:
+        """Just before what concerns us lies deep enough, its block may be undone."""
+        concerns_us = mined.sent.is_ours or mined.sent.sender == TREASURY
+        depth = self.plan.confirmations - 1
+        likely = REORGANISES * self.plan.severity
+        if not concerns_us or not depth:
+            return
+        if self.world.chance.strikes("chain_reorganises", mined.sent.tx_hash, likely):
+            seconds = self.world.chain.time_of(mined.number + depth) - 0.5
+            if seconds > self.world.clock.elapsed_seconds:
+                when = START + timedelta(seconds=seconds)
+                self.timeline.at(when, "reorganise", depth)
+
+    def _reorganise(self, depth: int) -> None:
+        self.world.chain.reorganise(depth, dropped=0.4)
 
     def invoke(self, name: str, event: dict[str, Any], about: str = "") -> Any:
         """One invocation of a function; None when its process has ended, or it raised."""
