@@ -1,5 +1,7 @@
 """Every alarm that is deployed has its section in docs/runbook.md, and says where."""
 
+from typing import Any
+
 import pytest
 
 from microbatch.operations.reasons import REASONS
@@ -18,7 +20,17 @@ def _alarms(deployed: Deployed) -> dict[str, str]:
         if entry["Type"] == "AWS::CloudWatch::Alarm"
     ]
     prefix = deployed.environment.prefix
-    return {one["AlarmName"].removeprefix(prefix): one["AlarmDescription"] for one in resources}
+    return {_name(one).removeprefix(prefix): one["AlarmDescription"] for one in resources}
+
+
+def _name(alarm: dict[str, Any]) -> str:
+    """Of an alarm of one version of one function the name of its kind."""
+    name = alarm["AlarmName"]
+    if isinstance(name, str):
+        return name
+    of_function, version = name["Fn::Join"][1]
+    assert "Version" in version["Fn::GetAtt"]
+    return f"new_version_{of_function.rstrip('-').rpartition('-')[2]}"
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
