@@ -52,10 +52,13 @@ class Run:
         self.world.before_bytes_leave = self.judge.before_bytes_leave
         self.world.before_signature = self.judge.before_signature
         self._twice = Twice(self.world, self.judge)
-        self.people = People(self.world, self.invoke)
+        self.people = People(self.world, self.invoke, lambda: self.judge.page)
         self.interleaving = Interleaving(chance, books.one)
         self.world.seams.switch = self.interleaving.switch
         self.world.lines.execute = self.interleaving.statement
+        self.people.after = lambda seconds, then: self.timeline.at(
+            self.world.clock.after(seconds), "later", then
+        )
         self.steps = 0
         self._schedules = [Schedule(name, period) for name, period in PERIODS.items()]
         self.world.sqs.due = self._note_message
@@ -65,6 +68,7 @@ class Run:
             "rerun": lambda schedule: self.invoke(schedule.name, {}) and None,
             "payment": self._pay,
             "act": self._act,
+            "later": lambda then: then(),
         }
 
     # --- the loop --------------------------------------------------------------------------------
@@ -142,7 +146,7 @@ class Run:
         return late or self.judge.is_quiet(self._all_came)
 
     def _all_came(self) -> bool:
-        return not (self.timeline.has("payment") or self.timeline.has("act"))
+        return not any(self.timeline.has(kind) for kind in ("payment", "act", "later"))
 
     # --- what happens ----------------------------------------------------------------------------
 

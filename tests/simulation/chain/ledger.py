@@ -20,6 +20,7 @@ GAS_OF_TOKEN = 48_000
 GAS_OF_CONTRACT = 31_000
 EPOCH_BLOCKS = 25  # so long the base fee stays
 USUAL_DELAY_BLOCKS = 2
+MINES_LATE = 0.08
 TREASURY = "0x" + "77" * 20
 
 
@@ -98,6 +99,8 @@ class Chain:
         """Into the pool, in the place of what it replaces."""
         if delay_blocks is None:
             delay_blocks = int(self.chance.between("mined after", 0, USUAL_DELAY_BLOCKS + 0.99))
+            if self.chance.strikes("chain_mines_late", sent.sender, MINES_LATE):
+                delay_blocks += int(self.chance.between("late blocks", 5, 60))
         waiting = Waiting(sent, self.head + 1 + delay_blocks)
         for known in self._on_same_nonce(sent):
             waiting.replaced = [*known.replaced, known.sent]
@@ -193,6 +196,12 @@ class Chain:
                 payee, units = sent.token_transfer
                 moves += [(sent.sender, 0, -units), (payee, 0, units)]
         return tuple(moves)
+
+    def imagined(self, sent: Transaction) -> Mined:
+        """A transaction as if it were mined in the newest block."""
+        gas_used = self.gas_of(sent.to, sent.data)
+        block_hash = self.block_hash(self.head)
+        return Mined(sent, self.head, block_hash, True, gas_used, sent.tip_wei)
 
     # --- reorganisations -------------------------------------------------------------------------
 
