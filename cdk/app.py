@@ -6,18 +6,22 @@ credentials, no Docker and no network.
 
 from aws_cdk import App
 
-from cdk import config
+from cdk import acknowledged, config
 from cdk.config import Environment
 from cdk.data_stack import DataStack
 from cdk.pipeline_stack import PipelineStack
 
 
 def build(app: App, environment: Environment) -> tuple[DataStack, PipelineStack]:
-    """Add the stacks of an environment."""
+    """Add the stacks of an environment; for AWS with the checks that stop a synthesis."""
+    if environment.has_vpc:
+        acknowledged.check(app)
     data = DataStack(app, f"{environment.prefix}data", environment=environment)
     pipeline = PipelineStack(
         app, f"{environment.prefix}pipeline", environment=environment, data=data
     )
+    for stack in (data, pipeline):
+        acknowledged.lint_quietly(stack)
     return data, pipeline
 
 

@@ -7,6 +7,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 
+from cdk.acknowledged import acknowledge
 from cdk.config import Environment
 from cdk.network import Network
 from cdk.stages import DATABASE_LOGINS, DATABASE_OWNER
@@ -74,6 +75,14 @@ class Database(Construct):
             auto_minor_version_upgrade=True,
             cloudwatch_logs_exports=[LOG],
         )
+        acknowledge(
+            instance,
+            "RDS11",
+            "Two security groups can reach it, from subnets without a route: a port that is harder"
+            " to guess guards nothing",
+        )
+        if not environment.database_multi_az:
+            acknowledge(instance, "RDS3", "Nobody's money depends on it: an hour's wait is cheaper")
         instance.node.add_dependency(self._log_group(name))
         return instance
 
@@ -95,6 +104,12 @@ class Database(Construct):
             secret_name=f"microbatch/{self._environment.name}/{name}",
         )
         secret.apply_removal_policy(self._environment.removal_policy)
+        acknowledge(
+            secret,
+            "SMG4",
+            "Changed with make rotate, and let in by the migrator: AWS's rotation function knows"
+            " nothing of roles whose passwords the schema's owner sets",
+        )
         return secret
 
     def _storage_key(self) -> kms.Key | None:

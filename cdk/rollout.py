@@ -12,6 +12,7 @@ from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from cdk.acknowledged import acknowledge
 from cdk.config import Environment
 from cdk.money_alarms import NAMESPACE
 from cdk.stage_function import StageFunction
@@ -121,6 +122,12 @@ class Rollout(Construct):
             description=f"microbatch {self._environment.name}: shifts calls to new versions",
             inline_policies={"rollout": iam.PolicyDocument(statements=statements)},
         )
+        acknowledge(
+            role,
+            f"IAM5[Resource::arn:<AWS::Partition>:cloudwatch:<AWS::Region>:<AWS::AccountId>:alarm:"
+            f"{self._environment.prefix}*]",
+            "An alarm's name ends with the version it judges, which is not known beforehand",
+        )
         return role.without_policy_updates()
 
 
@@ -152,7 +159,8 @@ def _alarm(
         scope,
         what,
         alarm_name=f"{function.name}-{what}-{function.live.version.version}",
-        alarm_description=f"A new version of {function.stage.name} is taken back: {what}",
+        alarm_description=f"A new version of {function.stage.name} is taken back: {what}:"
+        f" see docs/runbook.md#new-version-{what}",
         metric=metric,
         threshold=above,
         comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,

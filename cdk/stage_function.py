@@ -12,6 +12,7 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as scheduler_targets
 from constructs import Construct
 
+from cdk.acknowledged import acknowledge
 from cdk.network import Network
 from cdk.stage_queue import BATCHING_WINDOW_SECONDS, renew_at_receives
 from cdk.stage_role import NETWORK_ZONES, Rights, stage_role
@@ -41,16 +42,35 @@ class StageFunction(Construct):
         super().__init__(scope, stage.name)
         self.stage = stage
         self._environment = surroundings.rights.environment
-        self.name = name = f"{self._environment.prefix}{stage.name.replace('_', '-')}"
+        self.name = f"{self._environment.prefix}{stage.name.replace('_', '-')}"
         log_group = logs.LogGroup(
             self,
             "Logs",
-            log_group_name=f"/aws/lambda/{name}",
+            log_group_name=f"/aws/lambda/{self.name}",
             retention=self._environment.log_retention,
             removal_policy=self._environment.removal_policy,
         )
+        self.function = self._made(log_group, surroundings)
+        acknowledge(
+            self.function,
+            "L1",
+            "The layers are pinned and built for this runtime, which AWS maintains; the next one"
+            " comes with them",
+        )
+        self.live = lambda_.Alias(
+            self,
+            "Live",
+            alias_name=LIVE,
+            version=self.function.current_version,
+            description="What queues, routes, schedules and operators call",
+            # A schedule comes again by itself; a late repetition of the last one is of no use.
+            retry_attempts=0 if stage.schedule else None,
+        )
+
+    def _made(self, log_group: logs.ILogGroup, surroundings: Surroundings) -> lambda_.Function:
+        stage, name = self.stage, self.name
         in_network = surroundings.network if stage.zone in NETWORK_ZONES else None
-        self.function = lambda_.Function(
+        return lambda_.Function(
             self,
             "Function",
             function_name=name,
@@ -81,15 +101,6 @@ class StageFunction(Construct):
             # Asking again goes round through the same functions for days. Lambda takes that for
             # a runaway after 16 rounds and would throw the message out.
             recursive_loop=lambda_.RecursiveLoop.ALLOW if stage.queues else None,
-        )
-        self.live = lambda_.Alias(
-            self,
-            "Live",
-            alias_name=LIVE,
-            version=self.function.current_version,
-            description="What queues, routes, schedules and operators call",
-            # A schedule comes again by itself; a late repetition of the last one is of no use.
-            retry_attempts=0 if stage.schedule else None,
         )
 
     @property

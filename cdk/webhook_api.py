@@ -8,6 +8,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
+from cdk.acknowledged import acknowledge
 from cdk.config import Environment
 from cdk.stage_function import StageFunction
 
@@ -48,6 +49,12 @@ class WebhookApi(Construct):
         for function in functions:
             for route in function.stage.routes:
                 self._add_route(route, function)
+        acknowledge(
+            self.api,
+            "APIG4",
+            "Senders sign the raw body, and the function verifies that before anything else: an"
+            " authorizer never sees a body. /health reveals component names only",
+        )
         self._add_stage(environment)
 
     def _add_route(self, route: str, function: StageFunction) -> None:

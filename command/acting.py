@@ -2,16 +2,17 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
 
+from command.ages import clock
 from command.failures import DONE, Usage
 from command.registry import Session
 from command.screen import facts, line, table
 
-SILENT = frozenset({"changed", "before", "after", "sent", "dry_run"})
+SILENT = frozenset({"changed", "before", "after", "sent", "dry_run", "letters", "more"})
 
 
 def perform(session: Session, given: argparse.Namespace, act: str, **fields: Any) -> int:
@@ -23,7 +24,10 @@ def perform(session: Session, given: argparse.Namespace, act: str, **fields: Any
         if not sys.stdin.isatty():
             raise Usage(f"{act} asks before it is done: say --yes where nobody can answer")
         if subcommand.rehearsed:
-            session.screen.show_aside(parts(session.perform(act, dry_run=True, **fields)))
+            rehearsal = session.perform(act, dry_run=True, **fields)
+            session.screen.show_aside(parts(rehearsal))
+            if _comes_to_nothing(rehearsal):
+                return DONE
         else:
             named = ", ".join(str(value) for value in fields.values() if value is not None)
             session.screen.say(f"{act} {named}: {subcommand.help}")
@@ -41,10 +45,19 @@ def _tell(session: Session, result: Mapping[str, Any]) -> int:
     return DONE
 
 
+def _comes_to_nothing(rehearsal: Mapping[str, Any]) -> bool:
+    """Whether there is nothing to be asked about: no change, no message, no dead letter."""
+    return not (rehearsal.get("changed") or rehearsal.get("sent") or rehearsal.get("letters"))
+
+
 def parts(result: Mapping[str, Any]) -> Iterator[RenderableType]:
     """What an act has changed, or would change; what it sends; and what else it says."""
     rehearsal = bool(result.get("dry_run"))
-    if "changed" in result and not result["changed"]:
+    letters = result.get("letters")
+    if letters:
+        yield line("this would become of them:" if rehearsal else "done:", style="bold")
+        yield letters_table(letters)
+    elif "changed" in result and not result["changed"]:
         yield line("nothing would change" if rehearsal else "nothing has changed")
     elif "changed" in result:
         yield line("this would change:" if rehearsal else "done:", style="bold")
@@ -53,6 +66,8 @@ def parts(result: Mapping[str, Any]) -> Iterator[RenderableType]:
     if sent:
         word = "would be sent" if rehearsal else "sent"
         yield line(f"{word}: " + ", ".join(f"{count} to {queue}" for queue, count in sent.items()))
+    if result.get("more"):
+        yield line("there are more: say it again")
     more = {name: value for name, value in result.items() if name not in SILENT}
     if more:
         yield facts((name.replace("_", " "), value) for name, value in flat(more).items())
@@ -64,6 +79,24 @@ def _changes(before: Any, after: Any) -> RenderableType:
     return table(
         ("what", "before", "after"),
         ((name or "value", was.get(name), is_now.get(name)) for name in names),
+    )
+
+
+def letters_table(letters: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Dead letters: what each was, why it is dead, and what becomes of it."""
+    return table(
+        ("first sent", "message", "row", "dead for", "outcome", "because"),
+        (
+            (
+                clock(each["first_sent_at"]),
+                each["kind"] or "unreadable",
+                each["row"],
+                each["reason"],
+                each["outcome"].replace("_", " "),
+                each["why"],
+            )
+            for each in letters
+        ),
     )
 
 

@@ -1,19 +1,18 @@
 """`microbatch held`, `parked`, `dead` and `acts`: what waits for a person, and what people did."""
 
 import argparse
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from rich.console import RenderableType
 
-from command.acting import flat
+from command.acting import flat, letters_table
 from command.acts import limit
 from command.ages import ago, clock, instant
 from command.amounts import eth, of_currency, plain, usd, usdt
 from command.failures import DONE
 from command.registry import Session, Subcommand
-from command.screen import facts, heading, line, table
+from command.screen import heading, line, table
 
 Parts = Iterator[RenderableType]
 
@@ -148,7 +147,7 @@ def _changed(before: Any, after: Any) -> str:
     return "\n".join(
         f"{name or 'value'}: {was.get(name, '–')} → {is_now.get(name, '–')}"
         for name in {**was, **is_now}
-        if was.get(name) != is_now.get(name)
+        if (was.get(name) or "") != (is_now.get(name) or "")
     )
 
 
@@ -163,17 +162,13 @@ def _dead_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def dead(answer: dict[str, Any]) -> Parts:
-    """The dead letters of a queue, each with what it is about."""
-    letters = answer.get("letters", [])
-    if not letters:
+    """The dead letters of a queue: what a redrive would make of each."""
+    if not answer["letters"]:
         yield line("no dead letter was seen")
         return
-    for place, letter in enumerate(letters, 1):
-        yield heading(f"dead letter {place}")
-        yield facts(
-            (name.replace("_", " "), value if isinstance(value, str) else json.dumps(value))
-            for name, value in flat(letter).items()
-        )
+    yield letters_table(answer["letters"])
+    if answer["more"]:
+        yield line("there are more: --limit")
 
 
 SUBCOMMANDS = (

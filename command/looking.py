@@ -45,11 +45,13 @@ def parts(answer: Row) -> Iterator[RenderableType]:
         yield heading(f"Held notification: {held['reason']}, {held['state']}")
         yield facts(_of_held(held, now))
     if answer["batch"] is not None:
-        yield heading("Batch") if answer["payment"] else line("")
+        if answer["payment"] is not None:
+            yield heading("Batch")
         yield facts(_of_batch(answer["batch"], now))
         yield from _leg(answer["batch"])
     if answer["payout"] is not None:
-        yield heading("Payout") if answer["payment"] else line("")
+        if answer["payment"] is not None:
+            yield heading("Payout")
         yield facts(_of_payout(answer["payout"], now))
         yield from _leg(answer["payout"])
     yield from _payments(answer)
@@ -65,7 +67,7 @@ def _of_payment(row: Row, now: Any) -> Iterator[tuple[str, object]]:
     yield "client", row["client_id"]
     yield "state", f"{row['state']} since {ago(row['state_since'], now)}"
     yield "parked for", row["park_reason"]
-    yield "received", f"{eth(row['received_wei'])} {clock(row['received_at'])} UTC"
+    yield "received", f"{eth(row['received_wei'])}, {clock(row['received_at'])} UTC"
     yield "fee", f"{eth(row['fee_wei'])} ({plain(row['fee_percent'])} %)"
     yield "net", eth(row["net_wei"])
     yield "worth", f"{usd(row['net_usd'])} by {row['net_usd_from']}" if row["net_usd"] else None

@@ -26,11 +26,11 @@ class Screen:
 
     def show(self, parts: Iterable[RenderableType]) -> None:
         """One part below the other, on stdout."""
-        self.out.print(Group(*parts), soft_wrap=False)
+        _print(self.out, parts)
 
     def show_aside(self, parts: Iterable[RenderableType]) -> None:
         """The same on stderr: what is shown before a question is no answer."""
-        self.err.print(Group(*parts), soft_wrap=False)
+        _print(self.err, parts)
 
     def confirm(self, question: str) -> bool:
         """Whether whoever sits there says yes; no answer is no."""
@@ -53,6 +53,17 @@ class Screen:
 def _console(stream: TextIO) -> Console:
     width = None if stream.isatty() else WIDTH_OF_PIPES
     return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
+
+
+def _print(console: Console, parts: Iterable[RenderableType]) -> None:
+    """What is padded to a column's width for a screen ends with its last word in a pipe."""
+    if console.is_terminal:
+        console.print(Group(*parts))
+        return
+    with console.capture() as captured:
+        console.print(Group(*parts))
+    lines = (each.rstrip() for each in captured.get().splitlines())
+    console.file.write("\n".join(lines) + "\n")
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]], *, right: str = "") -> Table:

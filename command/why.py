@@ -39,7 +39,7 @@ def _run(session: Session, given: argparse.Namespace) -> int:
 def parts(answer: dict[str, Any]) -> Iterator[RenderableType]:
     """One screen: what was asked about, what it waits for, and the way there."""
     now, first, last = instant(answer["at"]), answer["chain"][0], answer["answer"]
-    yield line(_stands(first, now), style="bold")
+    yield line(_of(answer["found"], first) + _stands(first, now), style="bold")
     if len(answer["chain"]) > 1:
         yield line(f"It waits for {_stands(last, now)}.")
     if last["final"]:
@@ -63,30 +63,41 @@ def parts(answer: dict[str, Any]) -> Iterator[RenderableType]:
         )
 
 
+def _of(found: dict[str, Any], first: dict[str, Any]) -> str:
+    """What was asked about, when the way begins before it."""
+    if (found["entity"], found["id"]) == (first["entity"], first["id"]):
+        return ""
+    return f"{NAMES[found['entity']]} {found['id']} is of "
+
+
 def _stands(link: dict[str, Any], now: datetime) -> str:
     return f"{NAMES[link['entity']]} {link['id']}: {link['state']} since {ago(link['since'], now)}"
 
 
 def _facts(link: dict[str, Any], now: datetime) -> Iterator[tuple[str, object]]:
-    yield "waits for", link["waits_for"]
+    yield "waits for", (link["waits_for"] or "").replace("`", "")
     if link["reason"]:
         since = f", since {ago(link['waits_since'], now)}" if link["waits_since"] else ""
         yield "reason", f"{link['reason']}{since}"
         yield "", link["meaning"]
     for place, detail in enumerate(link["details"]):
         yield "" if place else "details", detail
-    yield "ended by", link["unblocked_by"]
+    yield "ended by", (link["unblocked_by"] or "").replace("`", "")
     yield "do first", link["fix"]
     following = link["next"]
     if following is not None:
         when = ahead(following["at"], now) if following["at"] else "at its next run"
         at = f" ({clock(following['at'])} UTC)" if following["at"] else ""
         by_itself = following["by"] != "an operator"
-        said = f"{when}{at}, {following['by']}: {following['does']}"
-        yield "next", said if by_itself else following["does"]
+        yield "next", f"{when}{at}: {_does(following)}" if by_itself else following["does"]
     if link["last"] is not None:
         when = ahead(link["last"]["at"], now)
         yield "at last", f"{when} ({clock(link['last']['at'])} UTC): it {link['last']['does']}"
+
+
+def _does(following: dict[str, Any]) -> str:
+    does = following["does"].replace("`", "")
+    return does if following["by"] in does else f"{does} ({following['by']})"
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,7 @@
 """Prepares what pip alone does not: Node.js tools, the Lambda workers' Python, the local layers.
 
 `python -m local.toolchain` is quick when nothing has changed since the last time;
-`python -m local.toolchain cdk …` runs the CDK's command line on the app.
+`python -m local.toolchain cdk …` runs the CDK's command line on the app, `… sam …` AWS SAM's.
 """
 
 import hashlib
@@ -19,10 +19,12 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / ".build"
 NODE_TOOLS = BUILD / "node"
 LAMBDA_VENV = ROOT / ".venv-lambda"
+SAM_VENV = BUILD / "sam"
 STAMP = ".stamp"
 QUIET_SECONDS = 1.0
 
 _NODE_MANIFEST = ROOT / "local" / "node" / "package.json"
+_SAM = "aws-sam-cli==1.170.0"  # apart from ours: it pins another boto3 and half a hundred packages
 _WORKER_REQUIREMENTS = ROOT / "local" / "aws" / "worker_requirements.txt"
 
 
@@ -50,6 +52,19 @@ def cdk() -> list[str]:
 def lambda_python() -> Path:
     """The Python of the Lambda workers. Raises ToolchainError."""
     return _only(LAMBDA_VENV, "bin/python")
+
+
+def sam() -> Path:
+    """SAM's command line, installed by whoever asks first. Raises ToolchainError."""
+    stamp = SAM_VENV / STAMP
+    wanted = _digest(f"{_SAM} {sys.version}".encode())
+    if not _stamped(stamp, wanted):
+        shutil.rmtree(SAM_VENV, ignore_errors=True)
+        _step("SAM's Python", [sys.executable, "-m", "venv", str(SAM_VENV)], ROOT)
+        pip = [str(SAM_VENV / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+        _step("SAM command line", [*pip, "--disable-pip-version-check", _SAM], ROOT)
+        stamp.write_text(wanted)
+    return _only(SAM_VENV, "bin/sam")
 
 
 def clean_environment(**more: str) -> dict[str, str]:
@@ -86,6 +101,12 @@ def app_command() -> str:
 def package_path() -> str:
     """PYTHONPATH for the project's own packages."""
     return os.pathsep.join([str(ROOT), str(ROOT / "layers" / "shared" / "python")])
+
+
+def run_sam(arguments: Sequence[str]) -> NoReturn:
+    """Becomes SAM's command line. Raises ToolchainError."""
+    command = [str(sam()), *arguments]
+    os.execve(command[0], command, {**os.environ, "SAM_CLI_TELEMETRY": "0"})
 
 
 def _install_node_tools() -> None:
@@ -174,6 +195,8 @@ if __name__ == "__main__":
     try:
         if sys.argv[1:2] == ["cdk"]:
             run_cdk(sys.argv[2:])
+        if sys.argv[1:2] == ["sam"]:
+            run_sam(sys.argv[2:])
         install()
     except ToolchainError as failure:
         sys.exit(str(failure))

@@ -58,7 +58,7 @@ class Operator:
         if typed is not None:
             terminal, stdin = pty.openpty()
             os.write(terminal, typed.encode())
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [str(PROGRAM), "--stack", str(self.stack), *arguments],
             cwd=self.home,
             env={"HOME": str(self.home), "PATH": os.defpath, "LOGNAME": "grace"},
@@ -67,6 +67,9 @@ class Operator:
             stderr=subprocess.PIPE,
             text=True,
         )
+        if typed is not None:
+            os.close(stdin)
+        return process
 
 
 @pytest.fixture

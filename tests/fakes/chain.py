@@ -63,6 +63,7 @@ class FakeChain:
     offered: list[bytes] = field(default_factory=list)
     reverting: set[str] = field(default_factory=set)
     reverted: set[str] = field(default_factory=set)  # transactions that moved no token
+    blacklisted: set[str] = field(default_factory=set)  # by the token
 
     # --- what tests do to it ---------------------------------------------------------------------
 
@@ -115,6 +116,15 @@ class FakeChain:
         self.refunds[tx_hash] = (self.head, to, wei)
         self._move(to, wei)
 
+    def spend(self, wallet: str) -> str:
+        """Somebody else who has the wallet's key uses its next nonce; the transaction's hash."""
+        nonce = self.count(wallet)
+        self.pool = [each for each in self.pool if each.nonce != nonce]
+        tx_hash = "0x" + f"{nonce:02x}".rjust(64, "f")
+        foreign = Transaction(tx_hash, wallet, nonce, "0x" + "f0" * 20, 0)
+        self.mined[tx_hash] = (foreign, self.head)
+        return tx_hash
+
     def received_wei(self, address: str) -> int:
         """What mined transactions paid to an address."""
         return sum(
@@ -161,7 +171,7 @@ class FakeChain:
             pending_nonce=count + sum(t.sender.lower() == wallet.lower() for t in self.pool),
             finalized_nonce=count,
             gas_estimate=0 if reverts else GAS,
-            problem="reverted: no" if reverts else "",
+            problem="reverted: no" if reverts else self._blacklists(call),
         )
 
     def broadcast(self, raw: bytes, tx_hash: str) -> Broadcast:
@@ -259,6 +269,10 @@ class FakeChain:
     def _lacks_token(self, transaction: Transaction) -> bool:
         call = transaction.token_transfer
         return call is not None and call[1] > self.units_of(transaction.sender)
+
+    def _blacklists(self, transaction: Transaction) -> str:
+        call = transaction.token_transfer
+        return "payee_blacklisted" if call is not None and call[0] in self.blacklisted else ""
 
     def _succeeded(self, transaction: Transaction) -> bool:
         return (

@@ -10,13 +10,7 @@ from psycopg2 import errors
 from microbatch.platform.database import Database, Transaction
 from microbatch.platform.migration import ROLES
 from tests.fakes.logins import login
-from tests.integration.rows import (
-    OTHER_TX_HASH,
-    PAYEE,
-    WALLET,
-    insert,
-    insert_signed_transfer,
-)
+from tests.integration.rows import OTHER_TX_HASH, PAYEE, WALLET, insert, insert_signed_transfer
 from tests.integration.statements import columns_set, written
 
 ZONES = ("ledger", "vault")

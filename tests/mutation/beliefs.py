@@ -60,8 +60,8 @@ SIGNS_THE_MESSAGE = (
 )
 ANY_PAYLOAD_OF_A_KNOWN_ID = Edit(
     INTAKE,
-    "    known = notice.fingerprint in (booked, *held)\n",
-    "    known = booked is not None or bool(held)\n",
+    "    if notice.fingerprint in (booked, *held):\n",
+    "    if booked is not None or held:\n",
 )
 CONTENT_IS_IDENTITY = (
     Edit(

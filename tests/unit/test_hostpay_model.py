@@ -113,7 +113,7 @@ READINESS: list[tuple[Verdict, str, dict[str, Any]]] = [
     (Verdict.PARK, "above_transfer_limit", {"amount_units": 500 * MILLI_ETH + 1}),
     (Verdict.SIGN, "", TO_TOKEN),
     (Verdict.WAIT, "short_of_token", {**TO_TOKEN, "preflight_token_units": 49_999_999}),
-    (Verdict.WAIT, "short_of_token", {**TO_TOKEN, "amount_units": 1, "preflight_token_units": None}),
+    (Verdict.WAIT, "short_of_token", TO_TOKEN | {"amount_units": 1, "preflight_token_units": None}),
     (Verdict.WAIT, "short_of_token",
      {**TO_TOKEN, "preflight_token_units": 0, "preflight_problem": "reverted: no"}),
     (Verdict.PARK, "token_refuses", {**TO_TOKEN, "preflight_problem": "reverted: paused"}),

@@ -50,6 +50,7 @@ def _retry_chain(
         raise InvalidInput("seen_amount is for a parked swap")
     if not hostpay.unparking.is_parked(tx, unique_id):
         raise InvalidInput(f"nothing of {subject.subject_id} is parked: {subject.shown(tx)}")
+    swaps.unparking.transfer_goes_on(tx, unique_id, now)
     outgoing = hostpay.unparking.retry(tx, unique_id, now)
     payouts.transfer_retried(tx, unique_id, now)
     return outgoing
@@ -74,7 +75,9 @@ def _release_chain(tx: Transaction, unique_id: str, now: datetime) -> list[Outgo
         return released
     reason = swaps.unparking.RELEASED  # directly paid, or it was to be
     hostpay.unparking.give_up(tx, unique_id, reason, now)
-    return payouts.give_up(tx, unique_id, reason, now)
+    told = payouts.give_up(tx, unique_id, reason, now)
+    hostpay.unparking.check_over(tx, unique_id)  # whoever ordered it held the payout till now
+    return told
 
 
 def _recorded(

@@ -35,6 +35,13 @@ def retry(
     return messages_due(moves.locked(tx, swap_id), now)
 
 
+def transfer_goes_on(tx: Transaction, swap_id: str, now: datetime) -> None:
+    """The swap's parked transfer is tried again: it is ordered, though its order was refused."""
+    swap = store.lock(tx, swap_id)
+    if swap is not None and swap.state == "created":
+        moves.owner_of(swap).pay_ordered(tx, swap.owner_id, now)
+
+
 def release(tx: Transaction, swap_id: str, now: datetime) -> list[Outgoing] | None:
     """Hand an unpaid swap back to its owner; None when there is no such swap.
 

@@ -77,6 +77,7 @@ class Link:
     life: Lifetime | None  # None: nothing follows any more
     reason: str | None = None  # as it is stored
     waits_since: datetime | None = None  # for this reason
+    unblocked_by: str | None = None  # unless it is what the reason, or the state, says
     details: list[str] = field(default_factory=list)
     next: Next | None = None
     last: Next | None = None
@@ -100,7 +101,7 @@ class Link:
             "reason": self.reason,
             "waits_since": self.waits_since.isoformat() if self.waits_since else None,
             "meaning": meaning.meaning if meaning else None,
-            "unblocked_by": _unblocked_by(life, meaning),
+            "unblocked_by": self.unblocked_by or _unblocked_by(life, meaning),
             "fix": meaning.fix if meaning else None,
             "details": self.details,
             "next": self.next.shown() if self.next else None,

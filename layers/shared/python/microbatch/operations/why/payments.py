@@ -132,6 +132,7 @@ def _converted(look: Look, row: Row, made: Link) -> None:
     made.reason = client_standstill(look, client) or client["payout_wait_reason"]
     if not enough:
         made.reason = "below_threshold"
+        made.unblocked_by = "further payments of the client, or a lower threshold of it"
     elif made.reason is None:
         made.reason = "next_run_of_the_scheduler"
     made.details.append(
