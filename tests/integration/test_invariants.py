@@ -2,7 +2,7 @@
 
 import pytest
 
-from microbatch.operations.invariants import ALL
+from microbatch.operations.invariants import ALL, broken_invariants
 from microbatch.platform.database import Database, Transaction
 from tests.integration.right_books import (
     AT_ONCE,
@@ -14,7 +14,7 @@ from tests.integration.right_books import (
     TO_XMR,
     right_books,
 )
-from tests.integration.rows import SWAP
+from tests.integration.rows import SWAP, insert
 
 DISTRIBUTED = "UPDATE batches SET {} WHERE state = 'distributed'"
 REST = "UPDATE {} SET {} WHERE unique_id = '{}'"
@@ -243,3 +243,18 @@ def test_every_invariant_has_been_seen_to_break() -> None:
     by_matrix = {"states_agree", "payouts_and_swaps_agree"}
 
     assert seen | by_matrix == set(ALL)
+
+
+def test_a_batch_of_nothing_is_its_rows(module_database: Database) -> None:
+    nothing = f"UPDATE batches SET claimed_wei = 0, payments_count = 0 WHERE batch_id = '{OPEN}'"
+    given_back = payment(8, "batch_id = NULL, state = 'pending'")
+
+    found = spoilt(module_database, nothing, given_back, swap("OPEN", "from_amount_units = 0"))
+    assert found == set()
+
+
+def test_whoever_asks_is_told_the_names_of_what_is_broken(database: Database) -> None:
+    assert broken_invariants(database) == []
+    with database.transaction() as tx:
+        insert(tx, "batches")
+    assert broken_invariants(database) == ["batch_is_its_rows", "states_agree"]
