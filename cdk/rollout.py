@@ -159,8 +159,8 @@ def _alarm(
         scope,
         what,
         alarm_name=f"{function.name}-{what}-{function.live.version.version}",
-        alarm_description=f"A new version of {function.stage.name} is taken back: see"
-        f" docs/runbook.md#new_version_{what}",
+        alarm_description=f"A new version of {function.stage.name} is taken back: {what}:"
+        f" see docs/runbook.md#new-version-{what}",
         metric=metric,
         threshold=above,
         comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,

@@ -50,7 +50,7 @@ class StageFunction(Construct):
             retention=self._environment.log_retention,
             removal_policy=self._environment.removal_policy,
         )
-        self.function = self._made(surroundings, log_group)
+        self.function = self._made(log_group, surroundings)
         acknowledge(
             self.function,
             "L1",
@@ -67,7 +67,7 @@ class StageFunction(Construct):
             retry_attempts=0 if stage.schedule else None,
         )
 
-    def _made(self, surroundings: Surroundings, log_group: logs.LogGroup) -> lambda_.Function:
+    def _made(self, log_group: logs.ILogGroup, surroundings: Surroundings) -> lambda_.Function:
         stage, name = self.stage, self.name
         in_network = surroundings.network if stage.zone in NETWORK_ZONES else None
         return lambda_.Function(

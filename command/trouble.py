@@ -85,7 +85,8 @@ def of_function(body: bytes, function: str) -> str:
         return _line(f"{function} could not now: {text}; try again in a moment")
     if "Task timed out" in text:
         return _line(f"{function} has run out of time; {_ONCE}")
-    return _line(f"{function} failed: {kind} {text}; its log is /aws/lambda/{function}")
+    log = f"/aws/lambda/{function.partition(':')[0]}"  # without its alias
+    return _line(f"{function} failed: {kind} {text}; its log is {log}")
 
 
 def _line(text: str) -> str:

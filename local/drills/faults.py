@@ -24,6 +24,7 @@ class Fault(ABC):
     # It lasts until a message of one of these queues has reached its deadline, too.
     kills: tuple[str, ...] = ()
     poison: int = 0  # messages that nobody can read, which it leaves behind
+    loses_events: bool = False  # of those that are queued already: SQS keeps them, nobody else
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -194,12 +195,17 @@ class PostgresOutage(Fault):
     poison = 1
 
     def begin(self) -> None:
+        self._dead = 0
         self.site.put("swap-results", "nobody can read this")
         self.site.postgres.stop()
 
     def lift(self) -> None:
+        self._dead = self.site.depth(PAYMENTS, dead=True)
         if not self.site.postgres.running():
             self.site.postgres.start()
+
+    def facts(self) -> Mapping[str, int]:
+        return {"payments among the dead": self._dead}
 
 
 class LostMessages(Fault):
@@ -209,6 +215,7 @@ class LostMessages(Fault):
 
     says = "every message but the payments"
     days = 0.5
+    loses_events = True
 
     def begin(self) -> None:
         self._lost, self._delivers = 0, True

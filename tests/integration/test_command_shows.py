@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from microbatch.errors import InvalidInput
 from microbatch.operations.acts import perform
 from microbatch.platform.database import Database, Transaction
 from tests.fakes.pipeline import Pipeline
+from tests.integration.looking import undone
 from tests.integration.paying import convert, pay_in, pay_out
 from tests.integration.rows import BATCH, PAYOUT
 from tests.integration.standing import LATER, STATES, stand
@@ -24,16 +24,11 @@ QUEUES = {"events": {"visible": 3, "in_flight": 0, "delayed": 1, "dead": 2},
           "payments": {"visible": 0, "in_flight": 0, "delayed": 0, "dead": 0}}  # fmt: skip
 
 
-class Undone(Exception):
-    """Takes a test's rows back."""
-
-
 @pytest.fixture
 def tx(module_database: Database) -> Iterator[Transaction]:
     """A transaction that is rolled back."""
-    with suppress(Undone), module_database.transaction() as tx:
+    with undone(module_database) as tx:
         yield tx
-        raise Undone
 
 
 @pytest.fixture

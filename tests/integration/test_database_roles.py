@@ -10,8 +10,7 @@ from psycopg2 import errors
 from microbatch.platform.database import Database, Transaction
 from microbatch.platform.migration import ROLES
 from tests.fakes.logins import login
-from tests.integration.rows import OTHER_TX_HASH, PAYEE, WALLET, insert
-from tests.integration.rows import insert_signed_transfer as signed_transfer
+from tests.integration.rows import OTHER_TX_HASH, PAYEE, WALLET, insert, insert_signed_transfer
 from tests.integration.statements import columns_set, written
 
 ZONES = ("ledger", "vault")
@@ -145,7 +144,7 @@ def test_the_vault_writes_nothing_but_signatures_and_why_there_is_none(tx: Trans
 
 
 def test_the_ledger_orders_an_attempt_and_cannot_make_one(tx: Transaction) -> None:
-    signed_transfer(tx)
+    insert_signed_transfer(tx)
     ordered = {"attempt_no": 2, "state": "ordered"}
     columns = may(tx, "ledger", "INSERT", "transfer_attempts")
 
@@ -164,7 +163,7 @@ def test_the_ledger_orders_an_attempt_and_cannot_make_one(tx: Transaction) -> No
 
 
 def test_the_ledger_takes_no_nonce_and_adopts_no_wallet(tx: Transaction) -> None:
-    signed_transfer(tx)
+    insert_signed_transfer(tx)
 
     other_nonce = (
         "INSERT INTO transfer_nonces"
@@ -181,7 +180,7 @@ def test_the_ledger_takes_no_nonce_and_adopts_no_wallet(tx: Transaction) -> None
 
 def test_the_vault_touches_nobodys_money(tx: Transaction) -> None:
     insert(tx, "clients")
-    signed_transfer(tx)
+    insert_signed_transfer(tx)
 
     for statement in (
         "UPDATE clients SET wallet_address = '0x'",
@@ -212,7 +211,7 @@ def test_the_vault_touches_nobodys_money(tx: Transaction) -> None:
 def test_an_order_repeats_what_was_signed(
     tx: Transaction, changed: dict[str, Any], why: str
 ) -> None:
-    signed_transfer(tx)
+    insert_signed_transfer(tx)
     ordered = {"attempt_no": 2, "state": "ordered", "raw_transaction": None, "tx_hash": None}
 
     with pytest.raises(errors.CheckViolation), tx.savepoint():

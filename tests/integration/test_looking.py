@@ -1,18 +1,16 @@
 """An operator looks: everything in the books, rows of every state; nothing changes."""
 
-import json
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from microbatch.errors import InvalidInput
-from microbatch.operations.acts import perform
 from microbatch.operations.looking import LOOKS
 from microbatch.platform.database import Database, Transaction
 from tests.fakes.pipeline import Pipeline
+from tests.integration.looking import look, undone
 from tests.integration.paying import convert, operate, pay_in, pay_out
 from tests.integration.rows import BATCH, NOW, PAYOUT, insert
 from tests.integration.standing import LATER, STATES, stand
@@ -21,24 +19,11 @@ from tests.integration.test_waits import walk
 FORBIDDEN_KEYS = {"raw_transaction", "data"}
 
 
-class Undone(Exception):
-    """Takes a test's rows back."""
-
-
 @pytest.fixture
 def tx(module_database: Database) -> Iterator[Transaction]:
     """A transaction that is rolled back."""
-    with suppress(Undone), module_database.transaction() as tx:
+    with undone(module_database) as tx:
         yield tx
-        raise Undone
-
-
-def look(tx: Transaction, act: str, **fields: Any) -> dict[str, Any]:
-    request = {"act": act, **fields}
-    result, outgoing = perform(request, tx, LATER, Pipeline(Database(dict)).surroundings)
-    assert outgoing == []
-    json.dumps(result, allow_nan=False)  # as Lambda does
-    return result
 
 
 def names(value: Any) -> Iterator[str]:

@@ -130,7 +130,8 @@ CONSUMED_BY_OTHERS_IS_FAILED = (
     Edit(
         RECORDING,
         """\
-    freeze(tx, transfer, reason)
+    freeze(tx, transfer, reason, now)
+    store.note_consumed(tx, transfer.unique_id, message.tx_hash, message.block_number)
     return park(tx, transfer, "nonce_consumed_by_another_transaction", now)
 """,
         """\

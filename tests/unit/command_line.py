@@ -98,3 +98,15 @@ def run(
         except SystemExit as ended:  # argparse
             code = ended.code if isinstance(ended.code, int) else 1
     return Ended(code, out.getvalue(), err.getvalue())
+
+
+def aws(line: CommandLine, *arguments: str, **changed: str) -> Ended:
+    """A command on AWS, whose every service is the stub."""
+    credentials = {
+        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "sEcReT",
+        "AWS_REGION": "eu-central-1",
+        "AWS_ENDPOINT_URL": line.server.url,
+    }
+    given = {name: value for name, value in (credentials | changed).items() if value}
+    return run(["--environment", "dev", *arguments], environment=given)

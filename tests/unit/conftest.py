@@ -1,0 +1,30 @@
+"""The command line on a stub of AWS, with nothing of this machine's own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.command_line import CommandLine
+from tests.unit.command_requests import DONE
+from tests.unit.stub_server import StubServer
+
+
+@pytest.fixture
+def line(tmp_path: Path, no_aws: None) -> Iterator[CommandLine]:
+    """Whatever is asked for is done."""
+    with StubServer() as server:
+        yield CommandLine(
+            tmp_path, server, lambda request: dict(DONE, dry_run="dry_run" in request)
+        )
+
+
+@pytest.fixture
+def no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither settings nor credentials of this machine."""
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL",
+                 "AWS_CA_BUNDLE", "MICROBATCH_ENVIRONMENT"):  # fmt: skip
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
