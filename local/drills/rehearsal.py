@@ -18,8 +18,8 @@ OBSERVATIONS_MIN = 9
 STORED_SECONDS = 30.0
 QUIET_LOOKS = 3
 SPREAD_SECONDS = 180.0  # no function has run yet
-WAVES_BEFORE_MAX = 10
 WAVE_SECONDS = 2.0
+ROWS_MAX = 60  # on their way at once: a machine that is slow is not sent more
 WAVES_DURING = 2
 LONGER_MAX = 2
 # What a drill waits for before it begins: some of everything is somewhere on its way.
@@ -142,13 +142,13 @@ class _Rehearsal:
 
         Raises DrillError when it never comes to that.
         """
-        waves, wave_at = 0, time.monotonic()
+        wave_at = time.monotonic()
         ends = wave_at + SPREAD_SECONDS
         while (now := time.monotonic()) < ends:
-            if now >= wave_at and waves < WAVES_BEFORE_MAX:
-                self._senders.wave()
-                waves, wave_at = waves + 1, time.monotonic() + WAVE_SECONDS
             caught = books.on_their_way(self._site)
+            if now >= wave_at and caught.total() < ROWS_MAX:
+                self._senders.wave()
+                wave_at = time.monotonic() + WAVE_SECONDS
             if {each.split()[0] for each in caught} >= SPREAD and len(caught) >= SPREAD_STATES:
                 return caught
             time.sleep(POLL_SECONDS)

@@ -57,6 +57,8 @@ class Judge:
         if message.queue != NEVER_LOST:
             return
         payment_id = message.about
+        if self._elsewhere(message):
+            return
         stored = self.books.one(
             "SELECT 1 FROM payments WHERE payment_id = %s"
             " UNION ALL SELECT 1 FROM held_payments WHERE payment_id = %s LIMIT 1",
@@ -65,6 +67,12 @@ class Judge:
         )
         if stored is None:
             raise Wrong("a_payment_is_never_lost", f"payment {payment_id} is in no table")
+
+    def _elsewhere(self, message: Held) -> bool:
+        """Whether it was renewed, or lies among the dead letters."""
+        queues = (self.world.sqs.queues[name] for name in (NEVER_LOST, f"{NEVER_LOST}-dlq"))
+        others = (each for queue in queues for each in queue.messages if each is not message)
+        return any(each.about == message.about for each in others)
 
     def before_bytes_leave(self, raw: bytes) -> None:
         """What a node is given is committed, and pays what all bytes on its nonce pay."""

@@ -39,9 +39,8 @@ class Environment:
 class Functions:
     """All functions of the stage table, invoked in this process."""
 
-    def __init__(self, settings: Mapping[str, str], queues: tuple[str, ...]) -> None:
+    def __init__(self, settings: Mapping[str, str]) -> None:
         self._settings = settings
-        self._queues = queues
         self._warm: dict[str, list[Environment]] = {}
         self._of: dict[int, Environment] = {}
         self.milliseconds_left: Callable[[], int] = lambda: MILLISECONDS

@@ -4,11 +4,15 @@ import hashlib
 import time
 import traceback
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from cdk.stages import BY_NAME, CONSUMER
 from tests.simulation.books import Books
+from tests.simulation.chain.ledger import TREASURY
+from tests.simulation.chain.transactions import Mined
 from tests.simulation.chance import Chance
+from tests.simulation.clock import START
 from tests.simulation.connections import Pool
 from tests.simulation.interleaving import Interleaving
 from tests.simulation.judge import Judge
@@ -29,6 +33,7 @@ PERIODS = {
     "reconciler": MINUTE,
 }
 STORM_SECONDS = 3 * HOUR  # after the last payment
+REORGANISES = 0.12
 STEPS_MAX = 4000
 OVERLAP_SECONDS = 20
 DAYS_MAX = 2.5
@@ -52,11 +57,15 @@ class Run:
         self.world.before_bytes_leave = self.judge.before_bytes_leave
         self.world.before_signature = self.judge.before_signature
         self._twice = Twice(self.world, self.judge)
-        self.people = People(self.world, self.invoke)
+        self.people = People(self.world, self.invoke, lambda: self.judge.page)
         self.interleaving = Interleaving(chance, books.one)
         self.world.seams.switch = self.interleaving.switch
         self.world.lines.execute = self.interleaving.statement
+        self.people.after = lambda seconds, then: self.timeline.at(
+            self.world.clock.after(seconds), "later", then
+        )
         self.steps = 0
+        self.world.chain.on_mined.append(self._perhaps_reorganise)
         self._schedules = [Schedule(name, period) for name, period in PERIODS.items()]
         self.world.sqs.due = self._note_message
         self._handlers: dict[str, Callable[[Any], None]] = {
@@ -65,6 +74,8 @@ class Run:
             "rerun": lambda schedule: self.invoke(schedule.name, {}) and None,
             "payment": self._pay,
             "act": self._act,
+            "later": lambda then: then(),
+            "reorganise": self._reorganise,
         }
 
     # --- the loop --------------------------------------------------------------------------------
@@ -142,7 +153,7 @@ class Run:
         return late or self.judge.is_quiet(self._all_came)
 
     def _all_came(self) -> bool:
-        return not (self.timeline.has("payment") or self.timeline.has("act"))
+        return not any(self.timeline.has(kind) for kind in ("payment", "act", "later"))
 
     # --- what happens ----------------------------------------------------------------------------
 
@@ -210,6 +221,22 @@ class Run:
 
     def _act(self, act: Any) -> None:
         self.people.act(act)
+
+    def _perhaps_reorganise(self, mined: Mined) -> None:
+        """Just before what concerns us lies deep enough, its block may be undone."""
+        concerns_us = mined.sent.is_ours or mined.sent.sender == TREASURY
+        depth = self.plan.confirmations - 1
+        likely = REORGANISES * self.plan.severity
+        if not concerns_us or not depth:
+            return
+        if self.world.chance.strikes("chain_reorganises", mined.sent.tx_hash, likely):
+            seconds = self.world.chain.time_of(mined.number + depth) - 0.5
+            if seconds > self.world.clock.elapsed_seconds:
+                when = START + timedelta(seconds=seconds)
+                self.timeline.at(when, "reorganise", depth)
+
+    def _reorganise(self, depth: int) -> None:
+        self.world.chain.reorganise(depth, dropped=0.4)
 
     def invoke(self, name: str, event: dict[str, Any], about: str = "") -> Any:
         """One invocation of a function; None when its process has ended, or it raised."""

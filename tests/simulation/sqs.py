@@ -70,6 +70,7 @@ class Sqs:
     tell: Callable[[str], None] = lambda _text: None
     subject_of: Callable[[str], str] = lambda _body: ""  # whose payment a body is
     sent: int = 0
+    down: bool = False  # nobody can send
     muted: bool = False  # what is sent never arrives
     lost: list[tuple[str, str]] = field(default_factory=list)  # (queue, body)
 
@@ -95,7 +96,7 @@ class Sqs:
             latency_seconds += self.chance.between("late", *LATE_SECONDS)
         number = self.chance.numbered(f"message {queue}")
         visible_at = self.clock.after(delay_seconds + latency_seconds)
-        about = self.subject_of(body) if queue == NEVER_LOST else ""
+        about = self.subject_of(body) if queue.startswith(NEVER_LOST) else ""
         held = Held(number, queue, body, attributes, self.clock.now, visible_at, about=about)
         self._hold(held)
         if not dead and self._strikes("message_duplicated", queue, DUPLICATED):
@@ -206,7 +207,7 @@ class SqsClient:
         self._sqs.put(url, entry["MessageBody"], entry.get("DelaySeconds", 0), attributes)
 
     def _call(self, kind: str, url: str, act: Callable[[], Any]) -> Any:
-        if self._strikes("sqs_refuses", url, REFUSED):
+        if self._sqs.down or self._strikes("sqs_refuses", url, REFUSED):
             raise EndpointConnectionError(endpoint_url="https://sqs")
         done = self._seams.effect(kind, act)
         if self._strikes("sqs_unheard", url, REFUSED):

@@ -88,6 +88,7 @@ _own: dict[str, Any] = {}
 def _begin(fields: dict[str, Any]) -> None:
     """In a worker, once: its database, and every seam."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - metrics are printed, and nobody reads them

@@ -1,5 +1,6 @@
 """What a drill says is what it has found, and the command line knows every drill."""
 
+import re
 from collections import Counter
 
 import pytest
@@ -8,6 +9,7 @@ from command import drill
 from local.drills.faults import DRILLS
 from local.drills.rehearsal import Result
 from local.verdict import Finding
+from tests.unit import documents
 
 
 def result(recovery_seconds: float | None, *findings: Finding) -> Result:
@@ -32,6 +34,18 @@ def result(recovery_seconds: float | None, *findings: Finding) -> Result:
 
 def test_the_command_line_names_every_drill() -> None:
     assert (*DRILLS, "all") == drill.NAMES
+
+
+def test_every_drill_is_described_with_its_result() -> None:
+    text = (documents.PROJECT / "docs/drills.md").read_text(encoding="utf-8")
+    described = dict(re.findall(r"(?ms)^## ([a-z-]+)\n(.*?)(?=^## |\Z)", text))
+
+    assert described.keys() == DRILLS.keys()
+    for name, said in described.items():
+        assert "**Breaks**: " in said
+        assert "**Proves**: " in said
+        assert f"$ microbatch drill {name} " in said
+        assert f"  {name}: all is well\n" in said
 
 
 @pytest.mark.parametrize(
