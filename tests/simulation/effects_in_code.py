@@ -15,7 +15,7 @@ from tests.simulation.seams import FUNCTIONS, PACKAGE
 
 # Libraries that touch the world → what the seams take the place of, and what touches nothing.
 SEAMS = {
-    "boto3.client": "wiring.parts.aws_client is replaced as a whole",
+    "boto3.client": "World.aws_client",
     "psycopg2.connect": "Pool.connect",
     "requests.Session": "installed._Session",
     "web3.HTTPProvider": "installed._Provider",
@@ -24,6 +24,7 @@ HARMLESS = frozenset(
     {
         "botocore.config.Config",
         "psycopg2.BINARY",
+        "psycopg2.extensions.encrypt_password",
         "psycopg2.extensions.new_type",
         "psycopg2.extensions.register_type",
         "psycopg2.extras.register_default_json",
@@ -58,6 +59,7 @@ PLACES = frozenset(
         "get_secret_value",
         "make_request",
         "put_events",
+        "receive_message",
         "request",
         "send_message",
         "send_message_batch",
@@ -129,21 +131,45 @@ def client_calls(name: str, text: str) -> Iterator[Found]:
     """Calls of methods of AWS clients."""
     if not name.startswith(("platform/", "wiring/")):
         return  # nobody else may have one: tests/unit/architecture.py
-    for function, call in _calls(ast.parse(text)):
+    tree = ast.parse(text)
+    for function, call in _calls(tree):
         dotted = ast.unparse(call.func).split(".")
         if len(dotted) > 1 and dotted[-2] in CLIENT_NAMES:
             yield Found(name, function, dotted[-1], call.lineno)
+        if _is_by_name(call):
+            for method in _texts_given_to(tree, function):
+                yield Found(name, function, method, call.lineno)
+
+
+def _is_by_name(call: ast.Call) -> bool:
+    """Whether a client's method is looked up by a name that comes from elsewhere."""
+    if ast.unparse(call.func) != "getattr":
+        return False
+    return ast.unparse(call.args[0]).rpartition(".")[2] in CLIENT_NAMES
+
+
+def _texts_given_to(tree: ast.Module, function: str) -> list[str]:
+    """Every text that is passed to a function of the file; all of them, or a sign of more."""
+    given = [
+        argument.value
+        for _, call in _calls(tree)
+        if ast.unparse(call.func).rpartition(".")[2] == function
+        for argument in call.args
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    ]
+    return given or ["a method of any name"]
 
 
 def places(name: str, text: str) -> Iterator[Found]:
     """Where the outside is reached: each must be one where a process has ended in some run."""
     for function, call in _calls(ast.parse(text)):
         dotted = ast.unparse(call.func).split(".")
-        if dotted[-1] in PLACES and len(dotted) > 1 and _reaches(name, dotted):
+        known = dotted[-1] in PLACES and len(dotted) > 1 and _reaches(dotted)
+        if known or _is_by_name(call):
             yield Found(name, function, dotted[-1], call.lineno)
 
 
-def _reaches(name: str, dotted: list[str]) -> bool:
+def _reaches(dotted: list[str]) -> bool:
     if dotted[-1] == "sign":  # a signer's, or KMS's; a message's is arithmetic
         return dotted[-2] in ("signer", *CLIENT_NAMES)
     if dotted[-1] == "request":

@@ -54,7 +54,7 @@ class Judge:
 
     def before_delete(self, message: Held) -> None:
         """A payment's message may only go once the payment is stored."""
-        if message.queue != NEVER_LOST:
+        if not message.queue.startswith(NEVER_LOST):
             return
         payment_id = message.about
         if self._elsewhere(message):
@@ -107,7 +107,19 @@ class Judge:
             or self._untold()
             or self._waiting()
             or self._unchecked()
+            or self._held_by_pauses()
         )
+
+    def _held_by_pauses(self) -> list[str]:
+        """What was held because something was paused is decided about once it goes on."""
+        paused = {row["client_id"] for row in self.page.clients if row["paused_at"]}
+        return [
+            row["payment_id"]
+            for row in self.page.held
+            if row["state"] == "held"
+            and row["reason"] in ("client_paused", "ingress_paused")
+            and row["client_id"] not in paused
+        ]
 
     def _untold(self) -> list[str]:
         return [

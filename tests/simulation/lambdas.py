@@ -121,11 +121,11 @@ class Functions:
         """In the place of functools.cache: kept by the environment that asks."""
         name = made.__name__
 
-        def getter(*arguments: Any) -> Any:
+        def getter(*arguments: Any, **options: Any) -> Any:
             kept = self._current().kept
-            key = (name, arguments)
+            key = (name, (*arguments, *sorted(options.items())))
             if key not in kept:
-                kept[key] = made(*arguments)
+                kept[key] = made(*arguments, **options)
             return kept[key]
 
         return getter

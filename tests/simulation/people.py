@@ -6,7 +6,8 @@ from typing import Any
 from microbatch.operations.acts import ACTS
 from tests.simulation import senders
 from tests.simulation.books import Page
-from tests.simulation.plan import ActPlan, ClientPlan, PaymentPlan
+from tests.simulation.operators import Operators
+from tests.simulation.plan import OPERATORS_ACTS, ActPlan, ClientPlan, PaymentPlan
 from tests.simulation.world import World
 
 Invoke = Callable[..., Any]
@@ -19,6 +20,7 @@ class People:
 
     def __init__(self, world: World, invoke: Invoke, page: Callable[[], Page]) -> None:
         self.world, self._invoke, self._page = world, invoke, page
+        self.operators = Operators(self.operate, page)
         self.after: Callable[[float, Callable[[], None]], None] = lambda _seconds, then: then()
         self.accepted: dict[str, PaymentPlan] = {}  # payment id → as it was told first
         self.deposited: dict[str, int] = {}  # payment id → wei that came to our wallet for it
@@ -80,14 +82,24 @@ class People:
     def act(self, act: ActPlan) -> None:
         """What the plan says."""
         self.world.tell(f"act: {act.what}")
-        getattr(self, f"_{act.what}")(act)
+        if act.what in OPERATORS_ACTS:
+            getattr(self.operators, act.what)(act.number)
+        else:
+            getattr(self, f"_{act.what}")(act)
 
     def make_good(self) -> None:
         """Whatever people have stopped goes on."""
         for client in self.world.plan.clients:
             self._until_done({"act": "clients resume", "client_id": client.client_id})
+        self.operators.resume_parts(self._until_done)
         self.world.chain.reverting.clear()
         self.world.chain.blacklisted.clear()
+
+    def tend(self) -> None:
+        """Nobody leaves a wallet frozen for ever, or a payment among the dead letters."""
+        self.operators.activate_wallets()
+        if self.world.sqs.queues["payments-dlq"].messages:
+            self.operators.redrive("payments")
 
     def _client_of(self, act: ActPlan) -> ClientPlan:
         clients = self.world.plan.clients
@@ -98,9 +110,6 @@ class People:
 
     def _threshold(self, act: ActPlan) -> None:
         self.operate({"act": "threshold set", "threshold_usd": str(5 + 7 * act.number)})
-
-    def _status(self, _act: ActPlan) -> None:
-        self.operate({"act": "status"})
 
     def _health(self, _act: ActPlan) -> None:
         self._invoke("health", {})

@@ -156,7 +156,18 @@ def _payment(
     )
 
 
+OPERATORS_ACTS = (
+    "pause_part",
+    "accept",
+    "reject",
+    "retry",
+    "release",
+    "activate_wallets",
+    "redrive_any",
+    "look",
+)
 ACTS = (
+    *OPERATORS_ACTS,
     "reorganise",
     "reorganise",
     "evict",
@@ -166,7 +177,6 @@ ACTS = (
     "address",
     "cancel",
     "deploy",
-    "status",
     "health",
     "hint",
     "payee_reverts",

@@ -1,8 +1,5 @@
 """One seed's run: a storm, a calm, and the books against the world after every step."""
 
-import hashlib
-import time
-import traceback
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -17,7 +14,7 @@ from tests.simulation.connections import Pool
 from tests.simulation.interleaving import Interleaving
 from tests.simulation.judge import Judge
 from tests.simulation.lambdas import record_of
-from tests.simulation.outcome import Outcome, Wrong
+from tests.simulation.outcome import Wrong
 from tests.simulation.people import People
 from tests.simulation.plan import HOUR, MINUTE, Plan
 from tests.simulation.seams import Doing, Killed, set_current
@@ -55,6 +52,7 @@ class Run:
         self.timeline = Timeline(self.world.clock)
         self.judge = Judge(self.world, books)
         self.world.before_bytes_leave = self.judge.before_bytes_leave
+        self.world.sqs.before_delete = self.judge.before_delete
         self.world.before_signature = self.judge.before_signature
         self._twice = Twice(self.world, self.judge)
         self.people = People(self.world, self.invoke, lambda: self.judge.page)
@@ -211,6 +209,8 @@ class Run:
         before = self.world.sqs.sent
         self.invoke(schedule.name, {})
         stirred = self.world.sqs.sent > before
+        if not self.world.chance.troubled:
+            self.people.tend()
         wait_seconds = schedule.next_wait(stirred)
         self.timeline.at(self.world.clock.after(wait_seconds), "schedule", schedule)
 
@@ -249,46 +249,3 @@ class Run:
         except Exception as error:
             self.world.failed(error)
             return None
-
-
-def simulate(
-    plan: Plan,
-    pool: Pool,
-    books: Books,
-    only: frozenset[str] | None = None,
-    crash_at: tuple[str, str] | None = None,
-) -> Outcome:
-    """Run one plan on an empty database."""
-    from tests.simulation.installed import standing  # noqa: PLC0415 - installs nothing by itself
-
-    began = time.monotonic()
-    chance = Chance(plan.seed, only)
-    run = Run(plan, chance, pool, books, crash_at)
-    standing.world = run.world
-    outcome = Outcome(seed=plan.seed)
-    try:
-        run.run()
-    except Wrong as wrong:
-        outcome.broken, outcome.seen = wrong.name, wrong.seen
-        run.world.tell(f"BROKEN {wrong}")
-    except Exception:  # of the simulation itself: this seed has proved nothing
-        outcome.broken, outcome.seen = "simulation", traceback.format_exc()
-    finally:
-        set_current(None)
-        run.world.functions.end_all()
-        pool.take_all_back()
-    _note(outcome, run)
-    outcome.seconds = time.monotonic() - began
-    return outcome
-
-
-def _note(outcome: Outcome, run: Run) -> None:
-    world = run.world
-    outcome.history = world.history
-    outcome.struck, outcome.faults = world.chance.struck, world.chance.faults
-    outcome.reached.update({str(point): n for point, n in world.seams.reached.items()})
-    outcome.crashed.update({(str(p), side): n for (p, side), n in world.seams.crashed.items()})
-    outcome.payments = run.people.accepted_count
-    outcome.ends = run.judge.ends()
-    outcome.steps, outcome.virtual_seconds = run.steps, world.clock.elapsed_seconds
-    outcome.digest = hashlib.sha256("\n".join(world.history).encode()).hexdigest()[:12]

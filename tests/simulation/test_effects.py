@@ -83,6 +83,7 @@ def test_every_call_of_an_aws_client_is_one_of_the_simulated_ones() -> None:
         (effects.imports_that_touch, "from urllib.request import urlopen"),
         (effects.file_calls, "def f(path):\n    path.write_text('x')"),
         (effects.client_calls, "def f(self):\n    self._client.purge_queue()"),
+        (effects.client_calls, "def f(self, name):\n    getattr(self._client, name)()"),
     ],
 )
 def test_the_search_sees_what_is_new(search: object, text: str) -> None:

@@ -106,8 +106,8 @@ def _begin(fields: dict[str, Any]) -> None:
 
 
 def _run(task: Task) -> Outcome:
+    from tests.simulation.one_seed import simulate  # noqa: PLC0415
     from tests.simulation.plan import draw_plan, part_of  # noqa: PLC0415
-    from tests.simulation.run import simulate  # noqa: PLC0415
 
     try:
         _own["emptied"].empty()

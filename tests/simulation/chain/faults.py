@@ -91,10 +91,11 @@ class NodeFaults:
         return node.answer(method, params)
 
     def _odd_number(self, method: str, node: Node, params: list[Any]) -> Any:
-        """A number that cannot be; a count is never too high from a node that is alone."""
+        """A number that cannot be; a count that is too high freezes the wallet, rightly."""
         if method == COUNT:
             true = int(node.answer(method, params), 16)
-            return self._chance.pick("odd count", (hex(max(0, true - 1)), "0x0", None, "soon"))
+            odd = (hex(max(0, true - 1)), "0x0", None, "soon", hex(true + 1))
+            return self._chance.pick("odd count", odd)
         return self._chance.pick("odd number", ODD_NUMBERS)
 
     def _receipt(self, url: str, node: Node, params: list[Any]) -> Any:
