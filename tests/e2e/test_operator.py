@@ -221,7 +221,9 @@ class Log:
     """What a function writes from now on."""
 
     def __init__(self, stack: Stack, function: str) -> None:
-        self._path: Path = stack.folder / "logs" / "functions" / f"{function.partition(chr(58))[0]}.log"
+        self._path: Path = (
+            stack.folder / "logs" / "functions" / f"{function.partition(chr(58))[0]}.log"
+        )
         self._seen = self._path.stat().st_size
 
     def since(self) -> str:
