@@ -19,6 +19,7 @@ TOOLS = ".build"
 # the tests that have to find them.
 WITHOUT_ROLES = """
 GRANT ALL ON ALL TABLES IN SCHEMA public TO microbatch_ledger, microbatch_vault;
+GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO microbatch_ledger, microbatch_vault;
 DROP TRIGGER transfer_attempts_repeat_the_first ON transfer_attempts;
 """
 WITNESS = "tests.mutation.witness"
