@@ -11,7 +11,7 @@ from rich.live import Live
 
 from command.ages import ago, ahead, clock, instant, span
 from command.amounts import eth, plain, usd, usdt
-from command.failures import DONE
+from command.failures import DONE, Failure
 from command.lists import sums
 from command.registry import Session, Subcommand
 from command.screen import facts, heading, line, table
@@ -33,17 +33,36 @@ def run(session: Session, given: argparse.Namespace) -> int:
 
 
 def _watch(session: Session, every_seconds: int) -> int:
+    screen, looks = session.screen, _looks(session, every_seconds)
     try:
-        if session.screen.as_json:
-            while True:
-                session.screen.document(session.ask("status"), indent=None)
-                time.sleep(every_seconds)
-        with Live(console=session.screen.out, auto_refresh=False, screen=True) as live:
-            while True:
-                live.update(Group(*parts(session.ask("status"))), refresh=True)
-                time.sleep(every_seconds)
+        if screen.out.is_terminal and not screen.as_json:
+            with Live(console=screen.out, auto_refresh=False, screen=True) as live:
+                for answer, failure in looks:
+                    told = [line(str(failure), BAD)] if failure else []
+                    live.update(Group(*told, *parts(answer)), refresh=True)
+        for answer, failure in looks:
+            if failure is not None:
+                screen.say(f"microbatch: {failure}")
+            elif screen.as_json:
+                screen.document(answer, indent=None)
+            else:
+                screen.show([*parts(answer), line("")])
     except KeyboardInterrupt:  # how a watch ends
-        return DONE
+        pass
+    return DONE
+
+
+def _looks(session: Session, every_seconds: int) -> Iterator[tuple[dict[str, Any], Failure | None]]:
+    """Again and again: what was seen last, and why the newest look failed; the first may not."""
+    answer = session.ask("status")
+    yield answer, None
+    while True:
+        time.sleep(every_seconds)
+        try:
+            answer, failure = session.ask("status"), None
+        except Failure as unwell:
+            failure = unwell
+        yield answer, failure
 
 
 def parts(answer: dict[str, Any]) -> Iterator[RenderableType]:

@@ -38,6 +38,8 @@ DOCUMENTED = {
     "functions",
     "queues",
     "secrets",
+    "day_seconds",
+    "gates",
 }
 
 

@@ -1,6 +1,7 @@
 """The operator's acts, health and secrets on a running stack."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -155,11 +156,12 @@ class Spoiled:
             self._write(name, value)
 
     def restart(self, stage: str) -> None:
-        """The function's next call meets a fresh execution environment."""
+        """The function's next call meets a fresh execution environment: that of a new version."""
         client = self._world._client("lambda")
-        name = self._world.endpoints.functions[stage]
-        memory_mb = client.get_function_configuration(FunctionName=name)["MemorySize"]
-        client.update_function_configuration(FunctionName=name, MemorySize=memory_mb)
+        name, _, alias = self._world.endpoints.functions[stage].partition(":")
+        client.update_function_configuration(FunctionName=name, Description=f"{time.time_ns()}")
+        version = client.publish_version(FunctionName=name)["Version"]
+        client.update_alias(FunctionName=name, Name=alias, FunctionVersion=version)
 
     def _write(self, name: str, value: str) -> None:
         self._world._client("secretsmanager").put_secret_value(
@@ -219,7 +221,9 @@ class Log:
     """What a function writes from now on."""
 
     def __init__(self, stack: Stack, function: str) -> None:
-        self._path: Path = stack.folder / "logs" / "functions" / f"{function}.log"
+        self._path: Path = (
+            stack.folder / "logs" / "functions" / f"{function.partition(chr(58))[0]}.log"
+        )
         self._seen = self._path.stat().st_size
 
     def since(self) -> str:

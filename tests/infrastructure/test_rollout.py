@@ -40,7 +40,7 @@ def alarms_of(deployed: Deployed, stage: str) -> dict[str, Properties]:
     assert configured["Enabled"] is True
     assert not configured.get("IgnorePollAlarmFailure")
     found = [alarms[alarm["Name"]["Ref"]] for alarm in configured["Alarms"]]
-    return {alarm["AlarmDescription"].rpartition(" ")[2]: alarm for alarm in found}
+    return {alarm["AlarmDescription"].rpartition("-")[2]: alarm for alarm in found}
 
 
 def metrics_in(alarm: Properties) -> list[Properties]:

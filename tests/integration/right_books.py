@@ -5,7 +5,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from microbatch.platform.database import Database, Transaction
-from tests.integration.rows import BATCH, OTHER_BATCH, PAYEE, WALLET, insert
+from tests.integration.rows import (
+    BATCH,
+    COMPLETE,
+    OTHER_BATCH,
+    PAYEE,
+    WALLET,
+    insert,
+)
 
 TOKEN = "0x" + "55" * 20
 MIXED = "0x" + "aB" * 20
@@ -15,7 +22,7 @@ TO_XMR, AT_ONCE, LOST, REROUTED, DUE, ORDERED = (
     f"6f1c2f0e-0000-4000-8000-00000000001{n}" for n in range(6)
 )
 TABLES = ("payments", "batches", "swaps", "payouts", "transfers", "transfer_attempts",
-          "transfer_nonces", "token_receipts", "wallets")  # fmt: skip
+          "transfer_nonces", "token_receipts", "wallets", "held_payments")  # fmt: skip
 NOTHING = {"received_wei": 0, "fee_wei": 0, "net_wei": 0}
 USDT = {"currency": "usdt", "token": TOKEN, "context": "threshold"}
 TO_CLIENT = {"context": "instant", "kind": "direct", "from_currency": "eth", "amount_units": 97}
@@ -33,6 +40,7 @@ def right_books(database: Database) -> Iterator[Transaction]:
         _payouts_by_exchange(tx)
         _payouts_at_once(tx)
         _parked(tx)
+        _held(tx)
         yield tx
         point.rollback()
 
@@ -145,6 +153,14 @@ def _parked(tx: Transaction) -> None:
     insert(tx, "payments", payment_id="10", state="parked", park_reason="x")
     insert(tx, "payments", payment_id="12", state="parked", park_reason="x", share_microusdt=3,
            **NOTHING)  # fmt: skip
+
+
+def _held(tx: Transaction) -> None:
+    """One that waits for a person, and one that a person has accepted."""
+    insert(tx, "held_payments", payment_id="13")
+    accepted = {"payment_id": "14", "fingerprint": b"g" * 32}
+    insert(tx, "held_payments", **accepted, **COMPLETE["held_payments"], state="accepted")
+    insert(tx, "payments", **accepted)
 
 
 def _pays(tx: Transaction, unique_id: str, nonce: int, units: int, **changed: Any) -> None:

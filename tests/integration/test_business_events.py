@@ -49,7 +49,9 @@ def test_a_straight_run_is_told_once_step_by_step(pipeline: Pipeline) -> None:
 
 def test_every_event_has_the_fields_of_the_table(pipeline: Pipeline) -> None:
     pipeline.payment("7", "0.02")
-    pipeline.payment("7", "-1")
+    held = pipeline.payment("7", "-1")
+    pipeline.run()
+    pipeline.operate("reject", payment_id=held.payment_id)
     pipeline.run()
     pipeline.exchange.refusal = ExchangeError("not_valid_address", "Address is not valid")
     pipeline.check()

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from microbatch.errors import InvalidInput
+from microbatch.hostpay.wallet_store import freeze_wallet
 from microbatch.messages import PreflightRequested
 from microbatch.operations.invariants import broken_invariants
 from microbatch.platform.database import Database
@@ -90,6 +91,17 @@ def test_a_look_that_is_old_is_no_look(pipeline: Pipeline) -> None:
     pipeline.run()
     pipeline.now += timedelta(minutes=6)
     assert activate(pipeline)["changed"] is True
+
+
+def test_a_look_from_before_it_was_frozen_is_no_look(pipeline: Pipeline) -> None:
+    assert activate(pipeline)["changed"] is True
+    pipeline.now += timedelta(minutes=1)
+    pipeline.chain.spend(pipeline.wallet)  # somebody else again; and that is found out
+    with pipeline.database.transaction() as tx:
+        freeze_wallet(tx, pipeline.wallet, 31337, "nonces_are_not_ours", pipeline.now)
+    answer = pipeline.operate("wallets activate", address=pipeline.wallet)
+    assert (answer["changed"], answer["sent"]) == (False, {"chain-requests": 1})
+    assert one(pipeline, WALLET)["status"] == "frozen"
 
 
 def test_a_rehearsal_activates_nothing(pipeline: Pipeline) -> None:

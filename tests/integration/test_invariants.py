@@ -2,7 +2,7 @@
 
 import pytest
 
-from microbatch.operations.invariants import ALL
+from microbatch.operations.invariants import ALL, broken_invariants
 from microbatch.platform.database import Database, Transaction
 from tests.integration.right_books import (
     AT_ONCE,
@@ -14,7 +14,7 @@ from tests.integration.right_books import (
     TO_XMR,
     right_books,
 )
-from tests.integration.rows import SWAP
+from tests.integration.rows import SWAP, insert
 
 DISTRIBUTED = "UPDATE batches SET {} WHERE state = 'distributed'"
 REST = "UPDATE {} SET {} WHERE unique_id = '{}'"
@@ -57,6 +57,10 @@ def receipts(swap_id: str, change: str) -> str:
     return f"UPDATE token_receipts SET {change} WHERE swap_id = '{swap_id}'"
 
 
+def held(number: int, change: str) -> str:
+    return f"UPDATE held_payments SET {change} WHERE payment_id = '{number}'"
+
+
 def test_books_that_are_right_break_nothing(module_database: Database) -> None:
     with right_books(module_database) as tx:
         assert broken(tx) == set()
@@ -75,6 +79,7 @@ TRANSFERS = "payouts_and_transfers_agree"
 ROWS_OF_PAYOUT = "payout_is_its_rows"
 FEES = "fees_rise_by_a_tenth"
 NONCES = "nonces_have_no_gap"
+HELD = "what_is_held_counts_once_it_is_accepted"
 
 SPOILT: list[tuple[set[str], str]] = [
     ({"batch_is_its_rows", OF_CLAIM}, DISTRIBUTED.format("claimed_wei = 195")),
@@ -151,6 +156,10 @@ SPOILT: list[tuple[set[str], str]] = [
     ({"a_refund_of_usdt_is_what_the_chain_logged"}, receipts("LOST", "amount_units = 17")),
     ({"a_refund_of_usdt_is_what_the_chain_logged"}, receipts("LOST", "swap_id = 'another'")),
     ({"a_completed_payout_was_transferred"}, transfer("ATONCE", "unique_id = 'another'")),
+    ({HELD}, held(13, "state = 'accepted'")),
+    ({HELD}, held(14, "state = 'held'")),
+    ({HELD}, held(14, "fingerprint = decode(repeat('00', 32), 'hex')")),  # another was accepted
+    (set(), held(13, "state = 'rejected'")),
     ({"what_a_client_has_adds_up"}, payment(3, "state = 'gone'")),
     ({"what_a_client_has_adds_up"}, payment(2, "state = 'gone', batch_id = batch_id")),
 ]  # fmt: skip
@@ -234,3 +243,18 @@ def test_every_invariant_has_been_seen_to_break() -> None:
     by_matrix = {"states_agree", "payouts_and_swaps_agree"}
 
     assert seen | by_matrix == set(ALL)
+
+
+def test_a_batch_of_nothing_is_its_rows(module_database: Database) -> None:
+    nothing = f"UPDATE batches SET claimed_wei = 0, payments_count = 0 WHERE batch_id = '{OPEN}'"
+    given_back = payment(8, "batch_id = NULL, state = 'pending'")
+
+    found = spoilt(module_database, nothing, given_back, swap("OPEN", "from_amount_units = 0"))
+    assert found == set()
+
+
+def test_whoever_asks_is_told_the_names_of_what_is_broken(database: Database) -> None:
+    assert broken_invariants(database) == []
+    with database.transaction() as tx:
+        insert(tx, "batches")
+    assert broken_invariants(database) == ["batch_is_its_rows", "states_agree"]

@@ -176,6 +176,33 @@ def test_what_a_person_has_paused_is_not_over_age(tx: Transaction) -> None:
     assert found(tx) == []
 
 
+@pytest.mark.parametrize(
+    ("act", "subject", "counts"),
+    [
+        ("resume", "ingress", True),
+        ("clients resume", "7", True),
+        ("resume", "hostpay", False),
+        ("clients resume", "8", False),
+    ],
+)
+def test_what_was_held_by_a_pause_waits_since_the_end_of_its_own(
+    tx: Transaction, act: str, subject: str, counts: bool
+) -> None:
+    insert(tx, "clients")
+    insert(
+        tx, "held_payments", reason="client_paused", announced_state="client_paused",
+        held_at=LONG_AGO,
+    )  # fmt: skip
+    tx.execute(
+        "INSERT INTO operator_acts (at, who, why, act, subject)"
+        " VALUES (%(now)s, 'me', 'because', %(act)s, %(subject)s)",
+        now=NOW,
+        act=act,
+        subject=subject,
+    )
+    assert found(tx) == ([] if counts else [("held_payments", "paused", 1, LONG_AGO)])
+
+
 @pytest.mark.parametrize("reason", ["below_threshold", "below_minimum: 5 usdt", "gas_too_dear: 9"])
 def test_a_client_who_waits_for_more_money_is_not_over_age(tx: Transaction, reason: str) -> None:
     insert(tx, "clients", payout_wait_reason=reason, payout_waits_since=LONG_AGO)

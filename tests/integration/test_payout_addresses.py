@@ -141,10 +141,11 @@ def test_a_memo_stays_with_its_address(pipeline: Pipeline) -> None:
 
 def test_the_same_address_again_changes_nothing(pipeline: Pipeline) -> None:
     pipeline.client("7", address=NEW)
-    assert operate(pipeline, "clients address", client_id="7", wallet_address=NEW) == {
-        "client": one_client(pipeline),
-        "changed": False,
-    }
+    before = one_client(pipeline)
+    answer = operate(pipeline, "clients address", client_id="7", wallet_address=NEW)
+    assert (answer["changed"], answer["sent"]) == (False, {})
+    assert answer["before"] == answer["after"] == before
+    assert one_client(pipeline) == before
     assert pipeline.rows("SELECT 1 FROM address_changes") == []
     assert pipeline.rows("SELECT 1 FROM operator_acts") == []
 

@@ -119,4 +119,11 @@ EQUIVALENT: tuple[Equivalent, ...] = (
         "left = (transfer.preflight_token_units or -1) - wallet.in_flight_token_units",
         _NONE,
     ),
+    Equivalent(
+        "intake/model.py",
+        "judge",
+        "if isinstance(verdict, Hold) or client is None:",
+        "if ((isinstance(verdict, Hold))):",
+        "without a client the verdict is a hold already; the second half is for the type checker",
+    ),
 )

@@ -30,7 +30,10 @@ MODULES = (
     Module("codec.py", ("unit/test_codec", "unit/test_messages")),
     Module("pace.py", ("unit/test_pace", "integration/test_standstill")),
     Module("platform/retry.py", ("unit/test_retry_plan",), ("RetryPolicy", "plan_retry")),
-    Module("intake/model.py", ("unit/test_intake_model",)),
+    Module(
+        "intake/model.py",
+        ("unit/test_intake_model", "unit/test_intake_vouching", "unit/test_documents"),
+    ),
     Module("conversion/model.py", ("unit/test_conversion_model", "unit/test_documents")),
     Module(
         "conversion/sharing_store.py",

@@ -64,13 +64,19 @@ def difference(mutant: Mutant, fate: Fate) -> str:
     return f"{fate.value}: {mutant.name}\n  - {mutant.before}\n  + {mutant.after}"
 
 
-def table(tallies: Sequence[Tally]) -> str:
-    """Markdown, one row a module and one for all."""
+def total_of(tallies: Sequence[Tally]) -> Tally:
+    """All modules as one."""
     total = Tally("all", sum(each.mutants for each in tallies))
     for each in tallies:
         total.fates += each.fates
         total.equivalent += each.equivalent
-    rows = [_row(each) for each in [*tallies, total]]
+        total.false_claims += each.false_claims
+    return total
+
+
+def table(tallies: Sequence[Tally]) -> str:
+    """Markdown, one row a module and one for all."""
+    rows = [_row(each) for each in [*tallies, total_of(tallies)]]
     heading = "| module | mutants | run | killed | by time-out | survived | equivalent | score |"
     return "\n".join([heading, "|---|--:|--:|--:|--:|--:|--:|--:|", *rows])
 

@@ -17,7 +17,7 @@ from tests.money_mutation.report import Tally, difference, table
 from tests.money_mutation.runs import Fate
 from tests.unit import documents
 
-SAMPLE = "16"
+SAMPLE = "40"
 DOCUMENT = child.ROOT / "docs" / "reliability.md"
 HEADING = "## Mutation run\n"
 NOBODY_LOOKS = """

@@ -28,7 +28,6 @@ THREE_ALIKE = (
 
 INTAKE = "intake/service.py"
 CLOCK = "from datetime import datetime\n"
-CLOCKS = "from datetime import datetime, timedelta\n"
 
 FAILED_AT_ONE_RECEIPT = Edit(
     RECORDING,
@@ -57,12 +56,12 @@ SIGNS_THE_MESSAGE = (
     )
 """,
     ),
-    Edit(SIGNING, CLOCKS, f"from dataclasses import replace\n{CLOCKS}"),
+    Edit(SIGNING, CLOCK, f"from dataclasses import replace\n{CLOCK}"),
 )
 ANY_PAYLOAD_OF_A_KNOWN_ID = Edit(
     INTAKE,
-    "    known = notice.fingerprint in (booked, *held)\n",
-    "    known = booked is not None or bool(held)\n",
+    "    if notice.fingerprint in (booked, *held):\n",
+    "    if booked is not None or held:\n",
 )
 CONTENT_IS_IDENTITY = (
     Edit(

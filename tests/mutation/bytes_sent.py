@@ -97,6 +97,11 @@ SENT_BEFORE_THE_COMMIT = Edit(
 
 BUMP_WITH_THE_ANSWER = (
     *BYTES_COME_BACK,
+    Edit(  # the ledger's role may not write bytes: without that guard
+        "migrations/0007_database_roles.sql",
+        "asked_at, sent_at, sends, last_outcome, unmined_at_block)\n",
+        "asked_at, sent_at, sends, last_outcome, unmined_at_block, raw_transaction, tx_hash)\n",
+    ),
     Edit(
         SIGNING,
         """\
@@ -130,7 +135,8 @@ CONSUMED_BY_OTHERS_IS_FAILED = (
     Edit(
         RECORDING,
         """\
-    freeze(tx, transfer, reason)
+    freeze(tx, transfer, reason, now)
+    store.note_consumed(tx, transfer.unique_id, message.tx_hash, message.block_number)
     return park(tx, transfer, "nonce_consumed_by_another_transaction", now)
 """,
         """\

@@ -4,6 +4,7 @@ from tests.mutation.project import Edit
 
 SCHEMA = "migrations/0001_conversion.sql"
 NONCES = "migrations/0002_hostile_chain.sql"
+ACTS = "migrations/0005_acts.sql"
 ATTEMPTS = "hostpay/attempt_store.py"
 OUTBOUND = "hostpay/outbound.py"
 RECORDING = "hostpay/recording.py"
@@ -79,9 +80,9 @@ BYTES_OF_ANY_NONCE = Edit(
 )
 FAILS_WITHOUT_A_RECEIPT = (
     Edit(
-        SCHEMA,
-        "block_when_mined CHECK (state NOT IN ('mined', 'confirmed', 'settled', 'failed')\n",
-        "block_when_mined CHECK (state NOT IN ('mined', 'confirmed', 'settled')\n",
+        ACTS,
+        "        state NOT IN ('mined', 'confirmed', 'settled', 'failed')\n",
+        "        state NOT IN ('mined', 'confirmed', 'settled')\n",
     ),
     Edit(
         SCHEMA,

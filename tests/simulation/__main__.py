@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -50,6 +51,9 @@ def _workers(options: argparse.Namespace) -> Iterator[Workers]:
 def main(words: Sequence[str]) -> int:
     """Run all seeds until one fails; the summary is the last line. 1 when one has failed."""
     options, began = arguments(words), time.monotonic()
+    # a terminated run ends like an interrupted one: its server ends with it
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with _workers(options) as pool:
         campaign = Campaign(pool, print)
         campaign.run(_tasks(options), lambda outcome: _tell(outcome, options))

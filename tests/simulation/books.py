@@ -32,8 +32,8 @@ ROWS = {
     "receipts": "SELECT tx_hash, log_index, swap_id, amount_units FROM token_receipts"
     " ORDER BY tx_hash, log_index",
     "clients": "SELECT client_id, wallet_address, payout_currency, payout_network,"
-    " payout_strategy, payout_threshold_usd::text AS payout_threshold_usd, address_state, address_matures_at, paused_at,"
-    " payout_wait_reason FROM clients ORDER BY client_id",
+    " payout_strategy, payout_threshold_usd::text AS payout_threshold_usd, address_state,"
+    " address_matures_at, paused_at, payout_wait_reason FROM clients ORDER BY client_id",
 }
 
 Rows = list[dict[str, Any]]

@@ -51,10 +51,11 @@ class Campaign:
             began = time.monotonic()
             shrinker = shrink.Shrinker(self._pool, outcome, task.crash_at)
             if shrinker.shrink():
+                short, kept = shrinker.outcome, len(shrinker.best.only or ())
                 self._say(
                     f"made short in {shrinker.runs} runs, {time.monotonic() - began:.0f} s:"
                     f" {len(outcome.history)} lines, {len(outcome.struck)} faults →"
-                    f" {len(shrinker.outcome.history)} lines, {len(shrinker.best.only or ())} faults"
+                    f" {len(short.history)} lines, {kept} faults"
                 )
                 outcome, again = (
                     shrinker.outcome,

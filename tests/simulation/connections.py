@@ -40,6 +40,7 @@ class Lines:
     severity: float
     execute: Callable[[int, Callable[[], None]], None] = lambda _pid, act: act()
     commits: int = 0  # of transactions that may have changed something
+    down: bool = False  # nobody can connect
 
     def strikes(self, kind: str, likely: float) -> bool:
         """Whether the database is lost at this point."""
@@ -141,9 +142,11 @@ class Pool:
         """In the place of psycopg2.connect."""
         lines = self.lines
         assert lines is not None
-        if lines.strikes("database_refuses", CONNECT_LOST):
+        if lines.down or lines.strikes("database_refuses", CONNECT_LOST):
             raise psycopg2.OperationalError("connection refused")
-        connection = self.idle.pop() if self.idle else self._new()
+        connection = lines.seams.effect(
+            "connect", lambda: self.idle.pop() if self.idle else self._new()
+        )
         connection.lines, connection.broken = lines, False
         self.used.append(connection)
         return connection
@@ -161,6 +164,12 @@ class Pool:
             self.used.remove(connection)
             connection.undo()
             self.idle.append(connection)
+
+    def lose_all(self) -> None:
+        """The server is started anew: every connection there is is gone."""
+        for connection in self.used:
+            connection.undo()
+            connection.broken = True
 
     def take_all_back(self) -> None:
         """A run is over."""

@@ -14,14 +14,15 @@ from tests.simulation.connections import plain_connection
 
 MIGRATIONS = Path(__file__).parents[2] / "layers/shared/python/microbatch/migrations"
 
-# The clock of the simulation takes the place of the server's: it comes first on the search path.
+# The clock of the simulation takes the place of the server's: it comes first on the search path,
+# but for our own schema, which has no function of that name and is where new tables go.
 CLOCK = """
     CREATE SCHEMA clock;
     CREATE FUNCTION clock.now() RETURNS timestamptz LANGUAGE sql STABLE
         AS $$ SELECT current_setting('clock.now')::timestamptz $$;
 """
 SETTINGS = {
-    "search_path": "clock, pg_catalog, public",
+    "search_path": "public, clock, pg_catalog",
     "clock.now": "'2026-03-01T12:00:00+00:00'",
     "jit": "off",
     "max_parallel_workers_per_gather": "0",

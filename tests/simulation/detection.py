@@ -4,25 +4,23 @@ Each fault is made in a copy of the project, and the copy is simulated until a s
 """
 
 import argparse
-import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.mutation import beliefs, bytes_sent, nonces, project
 from tests.mutation.project import PACKAGE, Edit
-from tests.simulation.__main__ import POSTGRES
-from tests.simulation.databases import server
 from tests.simulation.faults import FAULTS
 
 SEEDS = 100
+CONTROL = "no_fault"  # the project as it is, on the same seeds: nothing may be broken
 AT_ONCE = 2
 ENDED = re.compile(r"^seed (\d+)  (.*?)(?:  BROKEN (\S+))?$", re.MULTILINE)
 # Not of our code but of the simulation itself: that proves nothing.
@@ -53,23 +51,21 @@ class Found:
 
 
 def faults() -> dict[str, tuple[Edit, ...]]:
-    """Every fault by its name: ours, and those of the peers."""
+    """Every fault by its name: none, ours, and those of the peers."""
     peers = (*nonces.MUTANTS, *bytes_sent.MUTANTS, *beliefs.MUTANTS)
-    return {each.name: each.edits for each in (*FAULTS, *peers)}
+    return {CONTROL: (), **{each.name: each.edits for each in (*FAULTS, *peers)}}
 
 
-def simulated(
-    name: str, edits: Sequence[Edit], folder: Path, seeds: int, environment: Mapping[str, str]
-) -> Found:
+def simulated(name: str, edits: Sequence[Edit], folder: Path, seeds: int) -> Found:
     """Simulate a copy with these edits until a seed is broken, or so many were good."""
     began = time.monotonic()
     with project.copied(folder / name) as copy:
         project.apply(copy, edits)
         words = [sys.executable, "-m", "tests.simulation", "--first", "1", "--seeds", str(seeds)]
         ended = subprocess.run(
-            [*words, "--workers", "1"],
+            [*words, "--workers", "1", "--no-shrink"],
             cwd=copy,
-            env={**environment, "PYTHONPATH": str(copy / PACKAGE.parent)},
+            env={**os.environ, "PYTHONPATH": str(copy / PACKAGE.parent)},
             capture_output=True,
             text=True,
             check=False,
@@ -83,21 +79,17 @@ def simulated(
 
 
 def all_simulated(names: Iterable[str], seeds: int, at_once: int) -> Iterator[Found]:
-    """What came of each, in their order."""
+    """What came of each, in their order; each on a server of its own."""
     known = faults()
     with (
         tempfile.TemporaryDirectory(prefix="microbatch-detection-") as folder,
-        server() as fields,
         ThreadPoolExecutor(at_once) as pool,
     ):
-        environment = {**os.environ, POSTGRES: json.dumps(fields)}
-        yield from pool.map(
-            lambda name: simulated(name, known[name], Path(folder), seeds, environment), names
-        )
+        yield from pool.map(lambda name: simulated(name, known[name], Path(folder), seeds), names)
 
 
 def main(words: Sequence[str]) -> int:
-    """Simulate the faults and print the table; 1 when one was not caught."""
+    """Simulate the faults and print the table; 1 when one was not caught, or the control was."""
     parser = argparse.ArgumentParser(prog="tests.simulation.detection")
     parser.add_argument("names", nargs="*", help="these faults only")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="the most for each")
@@ -107,10 +99,10 @@ def main(words: Sequence[str]) -> int:
     print("| fault | seed | broken invariant | seeds run |\n|---|--:|---|--:|", flush=True)
     for found in all_simulated(options.names or list(faults()), options.seeds, options.at_once):
         print(found.row, flush=True)
-        missed += not found.caught
+        missed += found.caught is (found.name == CONTROL)
         if found.invariant in {*NO_PROOF, "did not run"}:
             print(found.output, flush=True)
-    print(f"\nnot caught: {missed}")
+    print(f"\nnot as it should be: {missed}")
     return 1 if missed else 0
 
 

@@ -41,11 +41,14 @@ def look_at_what_came_in(page: Page, people: People) -> None:
         reasons = held.get(payment_id, set())
         if payment.oddity in ("unreadable", "amount_unknown") and payment.sender == "payments":
             found = unreadable > 0
+        elif payment.oddity in HELD_FOR and payment_id in people.operators.accepted:
+            found = payment_id in booked or bool(reasons)  # the act may not have been heard
         elif payment.oddity in HELD_FOR:
-            allowed = HELD_FOR[payment.oddity] | {"client_paused", "conflict"}
+            allowed = HELD_FOR[payment.oddity] | {"client_paused", "conflict", "ingress_paused"}
             found = payment_id not in booked and bool(reasons) and reasons <= allowed
         else:
-            found = _is_booked(payment, booked.get(payment_id), reasons)
+            rejected = payment_id in people.operators.rejected
+            found = _is_booked(payment, booked.get(payment_id), reasons, rejected=rejected)
         if not found:
             said = f"{payment}: booked {booked.get(payment_id)}, held for {reasons}"
             raise Wrong("a_payment_is_never_lost", said)
@@ -54,16 +57,18 @@ def look_at_what_came_in(page: Page, people: People) -> None:
         raise Wrong("nothing_is_booked_that_never_came", str(strangers))
 
 
-def _is_booked(payment: Any, row: dict[str, Any] | None, reasons: set[str]) -> bool:
+def _is_booked(
+    payment: Any, row: dict[str, Any] | None, reasons: set[str], *, rejected: bool
+) -> bool:
     if row is None:
-        return "client_paused" in reasons
+        return rejected and bool(reasons)
     amounts = {payment.wei, payment.wei + 1} if payment.oddity == "conflict" else {payment.wei}
     fee_wei = row["received_wei"] * FEE_PERCENT // 100
     return (
         row["received_wei"] in amounts
         and row["client_id"] == payment.client_id
         and row["fee_wei"] == fee_wei
-        and reasons <= {"conflict", "client_paused"}
+        and reasons <= {"conflict", "client_paused", "ingress_paused"}
         and row["payment_id"] == senders.payment_id(payment)
     )
 

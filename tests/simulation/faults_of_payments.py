@@ -7,7 +7,7 @@ FAULTS = (
     Fault(
         "redeposit_is_credited",
         "intake/model.py",
-        "    if notice.parent_payment_id:\n",
+        "    if notice.parent_payment_id and HoldReason.REDEPOSIT not in vouched:\n",
         "    if False:\n",
         "a second deposit to an address, which nobody has looked at, is credited to a client",
     ),
@@ -134,7 +134,7 @@ FAULTS = (
     Fault(
         "provider_is_believed",
         "swap/arrival.py",
-        "    return store.received_units(tx, swap.swap_id), None\n",
+        "    return receipt_store.received_units(tx, swap.swap_id), None\n",
         "    return int((named or Decimal(0)).scaleb(decimals)), None\n",
         "what the exchange says is shared out, not what arrived",
     ),
@@ -154,7 +154,7 @@ FAULTS = (
     ),
     Fault(
         "log_is_counted_for_every_exchange",
-        "swap/store.py",
+        "swap/receipt_store.py",
         '        "SELECT coalesce(sum(amount_units), 0) AS units FROM token_receipts"\n',
         '        "SELECT coalesce(sum(amount_units), 0) AS units FROM token_receipts"\n'
         '        " JOIN exchanges USING (swap_id)"\n',

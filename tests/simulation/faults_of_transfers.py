@@ -51,7 +51,9 @@ FAULTS = (
     Fault(
         "wallet_is_not_locked",
         "hostpay/wallet_store.py",
+        '        "SELECT first_nonce, next_nonce, status, pool_room FROM wallets"\n'
         '        " WHERE address = %(wallet)s AND chain_id = %(chain_id)s FOR UPDATE",\n',
+        '        "SELECT first_nonce, next_nonce, status, pool_room FROM wallets"\n'
         '        " WHERE address = %(wallet)s AND chain_id = %(chain_id)s",\n',
         "two signers look at the same limits, and each spends what is left of them",
     ),

@@ -6,6 +6,7 @@ code does by itself (libpq) it does not tell of; for that there is effects_in_co
 
 import os
 import sys
+import time
 from typing import Any
 
 from tests.simulation.seams import UnknownEffect, current
@@ -47,7 +48,6 @@ REFUSED = frozenset(
         "subprocess.Popen",
         "tempfile.mkdtemp",
         "tempfile.mkstemp",
-        "time.sleep",
         "urllib.Request",
         "webbrowser.open",
     }
@@ -63,7 +63,18 @@ def install() -> None:
     if not _installed:
         sys.dont_write_bytecode = True  # the only file that importing writes
         sys.addaudithook(_refuse)
+        time.sleep = _sleep  # of which Python tells nobody before 3.13
         _installed = True
+
+
+_really_sleep = time.sleep
+
+
+def _sleep(seconds: float) -> None:
+    doing = current()
+    if doing is not None and not doing.within:
+        raise UnknownEffect(f"{doing.name}: sleeping {seconds} s passes no seam")
+    _really_sleep(seconds)
 
 
 def _refuse(event: str, arguments: tuple[Any, ...]) -> None:

@@ -25,7 +25,7 @@ from tests.simulation.clock import datetime_of, time_of
 from tests.simulation.connections import Pool
 from tests.simulation.seams import UnknownEffect, current
 
-HEAVY = ("microbatch.platform.kms", "microbatch.vendors.ethereum.kms_signer")
+WIRING = "microbatch.wiring"
 
 
 class _Standing:
@@ -39,7 +39,7 @@ standing = _Standing()
 
 def install(pool: Pool) -> None:
     """Every seam; from now on `standing.world` is what our code meets."""
-    _replace_web3()
+    _replace_libraries()
     modules = _modules()
     psycopg2.connect = pool.connect
     requests.Session = _Session  # type: ignore[misc]
@@ -87,12 +87,15 @@ class _Session:
         raise UnknownEffect(f"requests.Session.{name} passes no seam")
 
 
-def _replace_web3() -> None:
-    """web3 takes seconds to import; of it our code uses the transport and one name."""
+def _replace_libraries() -> None:
+    """Of web3 our code uses the transport and one name, of boto3 how a client is made."""
     web3, types_ = types.ModuleType("web3"), types.ModuleType("web3.types")
     web3.HTTPProvider = _Provider  # type: ignore[attr-defined]
     types_.RPCEndpoint = str  # type: ignore[attr-defined]
     web3.types = types_  # type: ignore[attr-defined]
+    boto3 = types.ModuleType("boto3")
+    boto3.client = lambda service, **_options: standing.world.aws_client(service)  # type: ignore[attr-defined]
+    sys.modules["boto3"] = boto3
     sys.modules["web3"], sys.modules["web3.types"] = web3, types_
 
 
@@ -112,10 +115,9 @@ def _replace_signing() -> None:
 
 def _replace_wiring() -> None:
     """What is kept is kept by the environment; its settings are the environment's; AWS is ours."""
-    from microbatch import wiring  # noqa: PLC0415
-    from microbatch.wiring import environment, parts, policies, steps  # noqa: PLC0415
+    from microbatch.wiring import environment, steps  # noqa: PLC0415
 
-    modules = (wiring, parts, policies, steps)
+    modules = [found for name, found in sys.modules.items() if name.startswith(WIRING)]
     replaced: dict[int, Callable[..., Any]] = {}
     for module in modules:
         for name, value in list(vars(module).items()):
@@ -130,11 +132,8 @@ def _replace_wiring() -> None:
 
 
 def _kept_by_environment(made: Callable[..., Any]) -> Callable[..., Any]:
-    if made.__name__ == "aws_client":
-        return lambda service, *_options, **_more: standing.world.aws_client(service)
-
-    def getter(*arguments: Any) -> Any:
-        return standing.world.functions.kept(made)(*arguments)
+    def getter(*arguments: Any, **options: Any) -> Any:
+        return standing.world.functions.kept(made)(*arguments, **options)
 
     return getter
 

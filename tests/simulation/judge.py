@@ -54,9 +54,11 @@ class Judge:
 
     def before_delete(self, message: Held) -> None:
         """A payment's message may only go once the payment is stored."""
-        if message.queue != NEVER_LOST:
+        if not message.queue.startswith(NEVER_LOST):
             return
         payment_id = message.about
+        if self._elsewhere(message):
+            return
         stored = self.books.one(
             "SELECT 1 FROM payments WHERE payment_id = %s"
             " UNION ALL SELECT 1 FROM held_payments WHERE payment_id = %s LIMIT 1",
@@ -65,6 +67,12 @@ class Judge:
         )
         if stored is None:
             raise Wrong("a_payment_is_never_lost", f"payment {payment_id} is in no table")
+
+    def _elsewhere(self, message: Held) -> bool:
+        """Whether it was renewed, or lies among the dead letters."""
+        queues = (self.world.sqs.queues[name] for name in (NEVER_LOST, f"{NEVER_LOST}-dlq"))
+        others = (each for queue in queues for each in queue.messages if each is not message)
+        return any(each.about == message.about for each in others)
 
     def before_bytes_leave(self, raw: bytes) -> None:
         """What a node is given is committed, and pays what all bytes on its nonce pay."""
@@ -99,7 +107,19 @@ class Judge:
             or self._untold()
             or self._waiting()
             or self._unchecked()
+            or self._held_by_pauses()
         )
+
+    def _held_by_pauses(self) -> list[str]:
+        """What was held because something was paused is decided about once it goes on."""
+        paused = {row["client_id"] for row in self.page.clients if row["paused_at"]}
+        return [
+            row["payment_id"]
+            for row in self.page.held
+            if row["state"] == "held"
+            and row["reason"] in ("client_paused", "ingress_paused")
+            and row["client_id"] not in paused
+        ]
 
     def _untold(self) -> list[str]:
         return [

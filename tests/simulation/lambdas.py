@@ -39,9 +39,8 @@ class Environment:
 class Functions:
     """All functions of the stage table, invoked in this process."""
 
-    def __init__(self, settings: Mapping[str, str], queues: tuple[str, ...]) -> None:
+    def __init__(self, settings: Mapping[str, str]) -> None:
         self._settings = settings
-        self._queues = queues
         self._warm: dict[str, list[Environment]] = {}
         self._of: dict[int, Environment] = {}
         self.milliseconds_left: Callable[[], int] = lambda: MILLISECONDS
@@ -122,11 +121,11 @@ class Functions:
         """In the place of functools.cache: kept by the environment that asks."""
         name = made.__name__
 
-        def getter(*arguments: Any) -> Any:
+        def getter(*arguments: Any, **options: Any) -> Any:
             kept = self._current().kept
-            key = (name, arguments)
+            key = (name, (*arguments, *sorted(options.items())))
             if key not in kept:
-                kept[key] = made(*arguments)
+                kept[key] = made(*arguments, **options)
             return kept[key]
 
         return getter

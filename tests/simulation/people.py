@@ -3,19 +3,25 @@
 from collections.abc import Callable
 from typing import Any
 
+from microbatch.operations.acts import ACTS
 from tests.simulation import senders
-from tests.simulation.plan import ActPlan, ClientPlan, PaymentPlan
+from tests.simulation.books import Page
+from tests.simulation.operators import Operators
+from tests.simulation.plan import OPERATORS_ACTS, ActPlan, ClientPlan, PaymentPlan
 from tests.simulation.world import World
 
 Invoke = Callable[..., Any]
+CANCEL = next(act for act in ("cancel", "transfers cancel") if act in ACTS)
 WHO = {"who": "simulated operator", "why": "the plan says so"}
 
 
 class People:
     """What people do in one run."""
 
-    def __init__(self, world: World, invoke: Invoke) -> None:
-        self.world, self._invoke = world, invoke
+    def __init__(self, world: World, invoke: Invoke, page: Callable[[], Page]) -> None:
+        self.world, self._invoke, self._page = world, invoke, page
+        self.operators = Operators(self.operate, page)
+        self.after: Callable[[float, Callable[[], None]], None] = lambda _seconds, then: then()
         self.accepted: dict[str, PaymentPlan] = {}  # payment id → as it was told first
         self.deposited: dict[str, int] = {}  # payment id → wei that came to our wallet for it
 
@@ -76,14 +82,24 @@ class People:
     def act(self, act: ActPlan) -> None:
         """What the plan says."""
         self.world.tell(f"act: {act.what}")
-        getattr(self, f"_{act.what}")(act)
+        if act.what in OPERATORS_ACTS:
+            getattr(self.operators, act.what)(act.number)
+        else:
+            getattr(self, f"_{act.what}")(act)
 
     def make_good(self) -> None:
         """Whatever people have stopped goes on."""
         for client in self.world.plan.clients:
             self._until_done({"act": "clients resume", "client_id": client.client_id})
+        self.operators.resume_parts(self._until_done)
         self.world.chain.reverting.clear()
         self.world.chain.blacklisted.clear()
+
+    def tend(self) -> None:
+        """Nobody leaves a wallet frozen for ever, or a payment among the dead letters."""
+        self.operators.activate_wallets()
+        if self.world.sqs.queues["payments-dlq"].messages:
+            self.operators.redrive("payments")
 
     def _client_of(self, act: ActPlan) -> ClientPlan:
         clients = self.world.plan.clients
@@ -95,14 +111,38 @@ class People:
     def _threshold(self, act: ActPlan) -> None:
         self.operate({"act": "threshold set", "threshold_usd": str(5 + 7 * act.number)})
 
-    def _status(self, _act: ActPlan) -> None:
-        self.operate({"act": "status"})
-
     def _health(self, _act: ActPlan) -> None:
         self._invoke("health", {})
 
     def _deploy(self, _act: ActPlan) -> None:
+        """Every process is gone; the migrator finds that there is nothing to do."""
         self.world.functions.end_all()
+        self._invoke("migrator", {})
+
+    def _restart_database(self, _act: ActPlan) -> None:
+        self.world.pool.lose_all()
+
+    def _database_outage(self, act: ActPlan) -> None:
+        self.world.pool.lose_all()
+        self.world.lines.down = True
+        self._later(act, lambda: setattr(self.world.lines, "down", False))
+
+    def _sqs_outage(self, act: ActPlan) -> None:
+        self.world.sqs.down = True
+        self._later(act, lambda: setattr(self.world.sqs, "down", False))
+
+    def _exchange_outage(self, act: ActPlan) -> None:
+        self.world.exchange_faults.down = True
+        self._later(act, lambda: setattr(self.world.exchange_faults, "down", False))
+
+    def _nodes_outage(self, act: ActPlan) -> None:
+        self.world.node_faults.down = True
+        self._later(act, lambda: setattr(self.world.node_faults, "down", False))
+
+    def _later(self, act: ActPlan, then: Callable[[], None]) -> None:
+        """It is over after a while."""
+        seconds = self.world.chance.source(f"outage {act.number}").choice((120, 900, 3600))
+        self.after(seconds, then)
 
     def _address(self, act: ActPlan) -> None:
         client = self._client_of(act)
@@ -117,10 +157,12 @@ class People:
         request = {"act": "clients address", "client_id": client.client_id}
         self.operate({**request, "wallet_address": address, "payout_extra_id": client.extra_id})
 
-    def _cancel(self, _act: ActPlan) -> None:
-        open_ones = [each for each in self.world.chain.pool.values() if each.sent.is_ours]
-        if open_ones:
-            self.world.tell("cancel")
+    def _cancel(self, act: ActPlan) -> None:
+        """An operator cancels a transfer whose bytes are out."""
+        out = [row for row in self._page().transfers if row["state"] in ("signed", "broadcast")]
+        if out:
+            unique_id = out[act.number % len(out)]["unique_id"]
+            self.operate({"act": CANCEL, "unique_id": unique_id})
 
     def _hint(self, _act: ActPlan) -> None:
         for mined in list(self.world.chain.mined.values())[-2:]:

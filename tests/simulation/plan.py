@@ -42,6 +42,7 @@ class ClientPlan:
     extra_id: str
     address: str
     threshold_usd: str
+    refused: bool = False  # the exchange calls its address none
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class Plan:
     base_fee_gwei: float
     nodes: int
     wallets: int
+    kms: bool  # where the wallet's key is
     threshold_usd: int
     overlaps: float  # how often two invocations run into each other
     clients: tuple[ClientPlan, ...] = field(default=())
@@ -93,7 +95,8 @@ def draw_plan(seed: int) -> Plan:
     """The plan of a seed."""
     source = Random(f"plan {seed}")
     severity = source.choice((CALM, MILD, ROUGH, ROUGH, ROUGH, WILD))
-    clients = tuple(_client(source, number) for number in range(source.randint(2, 4)))
+    wallets = source.choice((1, 1, 2))
+    clients = tuple(_client(source, number, severity) for number in range(source.randint(2, 4)))
     span_seconds = source.choice((20 * MINUTE, HOUR, 2 * HOUR))
     payments = tuple(
         _payment(source, number, clients, span_seconds, severity)
@@ -102,11 +105,12 @@ def draw_plan(seed: int) -> Plan:
     return Plan(
         seed=seed,
         severity=severity,
-        confirmations=source.randint(2, 5),
-        finality_blocks=source.randint(8, 40),
+        confirmations=source.choice((2, 3, 5, 8)),
+        finality_blocks=source.randint(10, 40),
         base_fee_gwei=source.choice((0.5, 1, 3)),
         nodes=source.choice((1, 1, 2, 3)),
-        wallets=source.choice((1, 1, 2)),
+        wallets=wallets,
+        kms=wallets == 1 and source.random() < 0.25,
         threshold_usd=source.choice((5, 20, 20, 40)),
         overlaps=0.12 if severity else 0,
         clients=clients,
@@ -115,7 +119,7 @@ def draw_plan(seed: int) -> Plan:
     )
 
 
-def _client(source: Random, number: int) -> ClientPlan:
+def _client(source: Random, number: int, severity: float) -> ClientPlan:
     strategy, currency, network, extra_id = source.choice(KINDS)
     address = source.randbytes(20).hex()
     return ClientPlan(
@@ -128,6 +132,7 @@ def _client(source: Random, number: int) -> ClientPlan:
         if network == "eth"
         else f"{network}{address}",
         threshold_usd=source.choice(("0", "10", "25", "40")),
+        refused=network != "eth" and source.random() < 0.1 * severity,
     )
 
 
@@ -151,7 +156,18 @@ def _payment(
     )
 
 
+OPERATORS_ACTS = (
+    "pause_part",
+    "accept",
+    "reject",
+    "retry",
+    "release",
+    "activate_wallets",
+    "redrive_any",
+    "look",
+)
 ACTS = (
+    *OPERATORS_ACTS,
     "reorganise",
     "reorganise",
     "evict",
@@ -161,11 +177,15 @@ ACTS = (
     "address",
     "cancel",
     "deploy",
-    "status",
     "health",
     "hint",
     "payee_reverts",
     "blacklist",
+    "restart_database",
+    "database_outage",
+    "sqs_outage",
+    "exchange_outage",
+    "nodes_outage",
 )
 
 

@@ -1,19 +1,20 @@
 """One seed's run: a storm, a calm, and the books against the world after every step."""
 
-import hashlib
-import time
-import traceback
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from cdk.stages import BY_NAME, CONSUMER
 from tests.simulation.books import Books
+from tests.simulation.chain.ledger import TREASURY
+from tests.simulation.chain.transactions import Mined
 from tests.simulation.chance import Chance
+from tests.simulation.clock import START
 from tests.simulation.connections import Pool
 from tests.simulation.interleaving import Interleaving
 from tests.simulation.judge import Judge
 from tests.simulation.lambdas import record_of
-from tests.simulation.outcome import Outcome, Wrong
+from tests.simulation.outcome import Wrong
 from tests.simulation.people import People
 from tests.simulation.plan import HOUR, MINUTE, Plan
 from tests.simulation.seams import Doing, Killed, set_current
@@ -29,6 +30,7 @@ PERIODS = {
     "reconciler": MINUTE,
 }
 STORM_SECONDS = 3 * HOUR  # after the last payment
+REORGANISES = 0.12
 STEPS_MAX = 4000
 OVERLAP_SECONDS = 20
 DAYS_MAX = 2.5
@@ -50,13 +52,18 @@ class Run:
         self.timeline = Timeline(self.world.clock)
         self.judge = Judge(self.world, books)
         self.world.before_bytes_leave = self.judge.before_bytes_leave
+        self.world.sqs.before_delete = self.judge.before_delete
         self.world.before_signature = self.judge.before_signature
         self._twice = Twice(self.world, self.judge)
-        self.people = People(self.world, self.invoke)
+        self.people = People(self.world, self.invoke, lambda: self.judge.page)
         self.interleaving = Interleaving(chance, books.one)
         self.world.seams.switch = self.interleaving.switch
         self.world.lines.execute = self.interleaving.statement
+        self.people.after = lambda seconds, then: self.timeline.at(
+            self.world.clock.after(seconds), "later", then
+        )
         self.steps = 0
+        self.world.chain.on_mined.append(self._perhaps_reorganise)
         self._schedules = [Schedule(name, period) for name, period in PERIODS.items()]
         self.world.sqs.due = self._note_message
         self._handlers: dict[str, Callable[[Any], None]] = {
@@ -65,6 +72,8 @@ class Run:
             "rerun": lambda schedule: self.invoke(schedule.name, {}) and None,
             "payment": self._pay,
             "act": self._act,
+            "later": lambda then: then(),
+            "reorganise": self._reorganise,
         }
 
     # --- the loop --------------------------------------------------------------------------------
@@ -142,7 +151,7 @@ class Run:
         return late or self.judge.is_quiet(self._all_came)
 
     def _all_came(self) -> bool:
-        return not (self.timeline.has("payment") or self.timeline.has("act"))
+        return not any(self.timeline.has(kind) for kind in ("payment", "act", "later"))
 
     # --- what happens ----------------------------------------------------------------------------
 
@@ -200,6 +209,8 @@ class Run:
         before = self.world.sqs.sent
         self.invoke(schedule.name, {})
         stirred = self.world.sqs.sent > before
+        if not self.world.chance.troubled:
+            self.people.tend()
         wait_seconds = schedule.next_wait(stirred)
         self.timeline.at(self.world.clock.after(wait_seconds), "schedule", schedule)
 
@@ -210,6 +221,22 @@ class Run:
 
     def _act(self, act: Any) -> None:
         self.people.act(act)
+
+    def _perhaps_reorganise(self, mined: Mined) -> None:
+        """Just before what concerns us lies deep enough, its block may be undone."""
+        concerns_us = mined.sent.is_ours or mined.sent.sender == TREASURY
+        depth = self.plan.confirmations - 1
+        likely = REORGANISES * self.plan.severity
+        if not concerns_us or not depth:
+            return
+        if self.world.chance.strikes("chain_reorganises", mined.sent.tx_hash, likely):
+            seconds = self.world.chain.time_of(mined.number + depth) - 0.5
+            if seconds > self.world.clock.elapsed_seconds:
+                when = START + timedelta(seconds=seconds)
+                self.timeline.at(when, "reorganise", depth)
+
+    def _reorganise(self, depth: int) -> None:
+        self.world.chain.reorganise(depth, dropped=0.4)
 
     def invoke(self, name: str, event: dict[str, Any], about: str = "") -> Any:
         """One invocation of a function; None when its process has ended, or it raised."""
@@ -222,46 +249,3 @@ class Run:
         except Exception as error:
             self.world.failed(error)
             return None
-
-
-def simulate(
-    plan: Plan,
-    pool: Pool,
-    books: Books,
-    only: frozenset[str] | None = None,
-    crash_at: tuple[str, str] | None = None,
-) -> Outcome:
-    """Run one plan on an empty database."""
-    from tests.simulation.installed import standing  # noqa: PLC0415 - installs nothing by itself
-
-    began = time.monotonic()
-    chance = Chance(plan.seed, only)
-    run = Run(plan, chance, pool, books, crash_at)
-    standing.world = run.world
-    outcome = Outcome(seed=plan.seed)
-    try:
-        run.run()
-    except Wrong as wrong:
-        outcome.broken, outcome.seen = wrong.name, wrong.seen
-        run.world.tell(f"BROKEN {wrong}")
-    except Exception:  # of the simulation itself: this seed has proved nothing
-        outcome.broken, outcome.seen = "simulation", traceback.format_exc()
-    finally:
-        set_current(None)
-        run.world.functions.end_all()
-        pool.take_all_back()
-    _note(outcome, run)
-    outcome.seconds = time.monotonic() - began
-    return outcome
-
-
-def _note(outcome: Outcome, run: Run) -> None:
-    world = run.world
-    outcome.history = world.history
-    outcome.struck, outcome.faults = world.chance.struck, world.chance.faults
-    outcome.reached.update({str(point): n for point, n in world.seams.reached.items()})
-    outcome.crashed.update({(str(p), side): n for (p, side), n in world.seams.crashed.items()})
-    outcome.payments = run.people.accepted_count
-    outcome.ends = run.judge.ends()
-    outcome.steps, outcome.virtual_seconds = run.steps, world.clock.elapsed_seconds
-    outcome.digest = hashlib.sha256("\n".join(world.history).encode()).hexdigest()[:12]

@@ -1,8 +1,8 @@
-"""Secrets Manager and EventBridge, as far as our code uses them."""
+"""Secrets Manager, KMS and EventBridge, as far as our code uses them."""
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from microbatch.messages import QUEUES
 from microbatch.wiring.parts import LOGINS
+from tests.fakes.kms import FakeKms
 from tests.simulation.chance import Chance
 from tests.simulation.seams import Seams, UnknownEffect
 from tests.simulation.settings import KEYS
@@ -19,7 +20,7 @@ SIGNING_KEYS = {family: hashlib.sha256(family.encode()).hexdigest() for family i
 IPN_SECRET = "ipn-secret"
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ALCHEMY_KEY = "whsec_ofATestOfAlchemysNotify"
-UNREADABLE, BUS_REFUSES = 0.008, 0.01
+UNREADABLE, BUS_REFUSES, KMS_FAILS = 0.008, 0.01, 0.05
 
 
 def secret_values(
@@ -61,6 +62,30 @@ class SecretsClient:
             code = {"Error": {"Code": "ResourceNotFoundException"}}
             raise ClientError(code, "GetSecretValue")
         return {"SecretString": self.values[name]}
+
+
+class KmsClient:
+    """boto3's client for KMS, with one key in it that really signs."""
+
+    def __init__(self, seams: Seams, chance: Chance, severity: float) -> None:
+        self._kms = FakeKms(KEYS[0])
+        self._seams, self._chance, self._severity = seams, chance, severity
+
+    def __getattr__(self, name: str) -> Any:
+        raise UnknownEffect(f"kms.{name} passes no seam")
+
+    def get_public_key(self, **request: Any) -> Any:
+        """The key's public half."""
+        return self._call("public key", lambda: self._kms.get_public_key(**request))
+
+    def sign(self, **request: Any) -> Any:
+        """One signature."""
+        return self._call("kms sign", lambda: self._kms.sign(**request))
+
+    def _call(self, kind: str, act: Callable[[], Any]) -> Any:
+        if self._chance.strikes("kms_unreachable", kind, KMS_FAILS * self._severity):
+            raise ReadTimeoutError(endpoint_url="https://kms")
+        return self._seams.effect(kind, act)
 
 
 @dataclass

@@ -30,9 +30,19 @@ def look(page: Page, chain: Chain) -> None:
             raise Wrong("a_transaction_pays_what_the_books_say", f"{sent} for {attempt}")
     for transfer in page.transfers:
         _look_at_transfer(transfer, chain)
+    _look_at_what_came(page, chain)
     for wallet in page.wallets:
         if chain.count(wallet["address"]) > wallet["next_nonce"]:
             raise Wrong("no_nonce_beyond_the_books", str(wallet))
+
+
+def _look_at_what_came(page: Page, chain: Chain) -> None:
+    for receipt in page.receipts:
+        if receipt["tx_hash"] not in chain.mined:
+            raise Wrong("what_is_booked_as_received_is_on_the_chain", str(receipt))
+    for swap in page.swaps:
+        if swap["state"] == "refunded" and swap["refund_hash"] not in chain.mined:
+            raise Wrong("what_is_booked_as_refunded_is_on_the_chain", str(swap))
 
 
 def _pays(sent: Transaction, transfer: dict[str, Any]) -> bool:

@@ -68,8 +68,10 @@ class Sqs:
     queues: dict[str, Queue] = field(default_factory=dict)
     due: Callable[[Held], None] = lambda _message: None  # tells the timeline
     tell: Callable[[str], None] = lambda _text: None
+    before_delete: Callable[[Held], None] = lambda _message: None
     subject_of: Callable[[str], str] = lambda _body: ""  # whose payment a body is
     sent: int = 0
+    down: bool = False  # nobody can send
     muted: bool = False  # what is sent never arrives
     lost: list[tuple[str, str]] = field(default_factory=list)  # (queue, body)
 
@@ -95,7 +97,7 @@ class Sqs:
             latency_seconds += self.chance.between("late", *LATE_SECONDS)
         number = self.chance.numbered(f"message {queue}")
         visible_at = self.clock.after(delay_seconds + latency_seconds)
-        about = self.subject_of(body) if queue == NEVER_LOST else ""
+        about = self.subject_of(body) if queue.startswith(NEVER_LOST) else ""
         held = Held(number, queue, body, attributes, self.clock.now, visible_at, about=about)
         self._hold(held)
         if not dead and self._strikes("message_duplicated", queue, DUPLICATED):
@@ -188,6 +190,31 @@ class SqsClient:
 
         return self._call("hide", QueueUrl, hide)
 
+    def receive_message(
+        self, *, QueueUrl: str, MaxNumberOfMessages: int, VisibilityTimeout: int, **_more: Any
+    ) -> Any:
+        """Some of what nobody hides."""
+
+        def receive() -> Any:
+            now, queue = self._sqs.clock.now, self._sqs.queues[QueueUrl]
+            seen = [each for each in queue.messages if each.visible_at <= now]
+            for message in seen[:MaxNumberOfMessages]:
+                message.handle = self._sqs.chance.numbered(f"handle {message.message_id}")
+                self._sqs.hide(message, VisibilityTimeout)
+            return {"Messages": [_received(each) for each in seen[:MaxNumberOfMessages]]}
+
+        return self._call("receive", QueueUrl, receive)
+
+    def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> Any:
+        """For good."""
+
+        def delete() -> None:
+            message = self._sqs.by_handle(QueueUrl, ReceiptHandle)
+            self._sqs.before_delete(message)
+            self._sqs.queues[QueueUrl].remove(message)
+
+        return self._call("delete one", QueueUrl, delete)
+
     def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: list[str]) -> Any:
         """How many messages there are."""
         return self._call("depth", QueueUrl, lambda: self._counted(QueueUrl, AttributeNames))
@@ -206,7 +233,7 @@ class SqsClient:
         self._sqs.put(url, entry["MessageBody"], entry.get("DelaySeconds", 0), attributes)
 
     def _call(self, kind: str, url: str, act: Callable[[], Any]) -> Any:
-        if self._strikes("sqs_refuses", url, REFUSED):
+        if self._sqs.down or self._strikes("sqs_refuses", url, REFUSED):
             raise EndpointConnectionError(endpoint_url="https://sqs")
         done = self._seams.effect(kind, act)
         if self._strikes("sqs_unheard", url, REFUSED):
@@ -215,3 +242,17 @@ class SqsClient:
 
     def _strikes(self, kind: str, url: str, likely: float) -> bool:
         return self._sqs.chance.strikes(kind, url, likely * self._sqs.severity)
+
+
+def _received(message: Held) -> dict[str, Any]:
+    """As SQS hands a message out."""
+    return {
+        "MessageId": message.message_id,
+        "ReceiptHandle": message.handle,
+        "Body": message.body,
+        "Attributes": {"SentTimestamp": str(int(message.sent_at.timestamp() * 1000))},
+        "MessageAttributes": {
+            name: {"DataType": value["dataType"], "StringValue": value["stringValue"]}
+            for name, value in message.attributes.items()
+        },
+    }

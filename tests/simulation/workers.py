@@ -88,6 +88,7 @@ _own: dict[str, Any] = {}
 def _begin(fields: dict[str, Any]) -> None:
     """In a worker, once: its database, and every seam."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - metrics are printed, and nobody reads them
@@ -105,8 +106,8 @@ def _begin(fields: dict[str, Any]) -> None:
 
 
 def _run(task: Task) -> Outcome:
+    from tests.simulation.one_seed import simulate  # noqa: PLC0415
     from tests.simulation.plan import draw_plan, part_of  # noqa: PLC0415
-    from tests.simulation.run import simulate  # noqa: PLC0415
 
     try:
         _own["emptied"].empty()

@@ -8,6 +8,7 @@ from cdk.stages import CONSUMER
 from microbatch.codec import authentic_payload, decode
 from microbatch.errors import MicrobatchError, RetryLater
 from microbatch.messages import QUEUES, PaymentReceived
+from tests.fakes.kms import KEY_ID
 from tests.simulation.chain.faults import SEND, NodeFaults
 from tests.simulation.chain.ledger import Chain
 from tests.simulation.chain.node import Node, Refusal
@@ -17,7 +18,7 @@ from tests.simulation.connections import Lines, Pool
 from tests.simulation.exchange.api import Answer, Api
 from tests.simulation.exchange.faults import ExchangeFaults
 from tests.simulation.exchange.office import Office
-from tests.simulation.lambdas import Functions
+from tests.simulation.lambdas import MILLISECONDS, Functions
 from tests.simulation.outcome import Wrong
 from tests.simulation.plan import HOUR, MINUTE, Plan
 from tests.simulation.prices import Prices
@@ -25,6 +26,7 @@ from tests.simulation.seams import Seams, UnknownEffect
 from tests.simulation.secrets_and_events import (
     SIGNING_KEYS,
     EventsClient,
+    KmsClient,
     SecretsClient,
     secret_values,
 )
@@ -46,6 +48,8 @@ COMPRESSED = {
     "BATCH_MAX_AGE_SECONDS": str(12 * HOUR),
 }
 
+IN_KMS = {"WALLET_KEY_SOURCE": "kms", "WALLET_KMS_KEY_ID": KEY_ID}
+
 
 class World:
     """One run's world."""
@@ -53,7 +57,7 @@ class World:
     def __init__(
         self, plan: Plan, chance: Chance, pool: Pool, crash_at: tuple[str, str] | None = None
     ) -> None:
-        self.plan, self.chance, self.clock = plan, chance, Clock()
+        self.plan, self.chance, self.clock, self.pool = plan, chance, Clock(), pool
         self.history: list[str] = []
         self.wallets = WALLETS[: plan.wallets]
         self.seams = Seams(chance, plan.crash_rate, crash_at, tell=self.tell)
@@ -75,6 +79,7 @@ class World:
             plan.confirmations + 1,
             tell=self.tell,
         )
+        self.office.refused_addresses = {each.address for each in plan.clients if each.refused}
         self.api = Api(self.office, self.clock)
         self.exchange_faults = ExchangeFaults(chance, plan.severity)
         self.nodes = {
@@ -101,11 +106,15 @@ class World:
             "sqs": SqsClient(self.sqs, self.seams),
             "secretsmanager": SecretsClient(values, self.seams, self.chance, severity),
             "events": self.bus,
+            "kms": KmsClient(self.seams, self.chance, severity),
         }
         made = settings(
-            wallets=self.wallets, confirmations=self.plan.confirmations, more=COMPRESSED
+            wallets=self.wallets,
+            confirmations=self.plan.confirmations,
+            more=COMPRESSED | (IN_KMS if self.plan.kms else {}),
         )
-        self.functions = Functions(made, tuple(QUEUES))
+        self.functions = Functions(made)
+        self.functions.milliseconds_left = self._milliseconds_left
 
     # --- what the seams call ---------------------------------------------------------------------
 
@@ -133,9 +142,7 @@ class World:
             except Refusal as refusal:
                 return {"error": {"code": refusal.code, "message": refusal.message}}
 
-        answer = self.seams.effect("node", ask)
-        faults.after(url, method)
-        return answer
+        return faults.after(url, method, self.seams.effect("node", ask))
 
     def call_http(self, method: str, url: str, **options: Any) -> Answer:
         """One HTTP call to the exchange, with whatever goes wrong with it."""
@@ -163,6 +170,11 @@ class World:
         self.tell(f"failed: {type(error).__name__}: {error}")
         if not isinstance(error, MicrobatchError):
             raise Wrong("no_bugs", f"{type(error).__name__}: {error}") from error
+
+    def _milliseconds_left(self) -> int:
+        """Of an invocation; at times suddenly none, and it is cut short."""
+        late = self.chance.strikes("time_runs_out", "invocation", 0.02 * self.plan.severity)
+        return 0 if late else MILLISECONDS
 
     def tell(self, text: str) -> None:
         """One line of the history."""

@@ -20,8 +20,14 @@ def test_whatever_moves_or_releases_money_asks_before() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("arguments", MOVES_MONEY, ids=str)
-@pytest.mark.parametrize("typed", ["n\n", "\n", "", "no\n", "yess\n"])
+@pytest.mark.parametrize(
+    ("arguments", "typed"),
+    [
+        *((arguments, "n\n") for arguments in MOVES_MONEY),
+        *((["release", "49"], typed) for typed in ("\n", "", "no\n", "yess\n")),
+    ],
+    ids=str,
+)
 def test_without_a_yes_nothing_is_done(line: CommandLine, arguments: list[str], typed: str) -> None:
     ended = line.run(*arguments, *WHY, typed=typed)
     assert ended.code == 0

@@ -86,7 +86,7 @@ def test_a_batch_is_opened_or_waits_for_a_reason(
 
 
 def test_every_reason_has_been_seen() -> None:
-    asked_before = {WaitReason.PAUSED}  # before anything is claimed: see checking
+    asked_before = {"conversion_paused"}  # before anything is claimed: see checking
     decided = {*WaitReason, "threshold", "max_age"} - asked_before
     assert {expected for expected, _, _ in CASES} == decided
 

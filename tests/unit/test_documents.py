@@ -6,6 +6,7 @@ import pytest
 
 from microbatch.conversion import model as conversion
 from microbatch.hostpay import model as hostpay
+from microbatch.intake import model as intake
 from microbatch.payout import model as payout
 from microbatch.swap import model as swap
 from tests.unit import documents
@@ -21,6 +22,7 @@ EDGES = {
     "payouts": payout.EDGES,
     "transfers": hostpay.EDGES,
     "transfer_attempts": hostpay.ATTEMPT_EDGES,
+    "held_payments": intake.HELD_EDGES,
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from microbatch.intake.model import (
+    HELD_EDGES,
     ORDER,
     Client,
     Credit,
@@ -92,3 +93,27 @@ def test_a_person_vouches_only_for_what_it_was_held_for(
 
 def test_every_reason_has_its_place() -> None:
     assert sorted(ORDER) == sorted(HoldReason)
+
+
+def test_nobody_can_vouch_for_more_eth_than_there_is() -> None:
+    most = accepted(HoldReason.IMPLAUSIBLE_AMOUNT, received_amount="1000000000")
+    more = accepted(HoldReason.IMPLAUSIBLE_AMOUNT, received_amount="1000000000.000000000000000001")
+
+    assert isinstance(most, Credit)
+    assert more == Hold(HoldReason.IMPLAUSIBLE_AMOUNT, "received_amount is more than there is")
+
+
+def test_what_is_held_is_decided_about_once() -> None:
+    assert dict(HELD_EDGES) == {
+        "held": {"accepted", "rejected"},
+        "accepted": set(),
+        "rejected": set(),
+    }
+
+
+@pytest.mark.parametrize("invoice_usd", ["thirty", "NaN", "Infinity", "-1", "1e12"])
+def test_an_invoice_that_says_nothing_is_none_once_a_person_vouches(invoice_usd: str) -> None:
+    credit = accepted(HoldReason.IMPLAUSIBLE_AMOUNT, invoice_usd=invoice_usd)
+
+    assert isinstance(credit, Credit)
+    assert credit.invoice_usd is None

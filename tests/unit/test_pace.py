@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from microbatch.pace import SQS_DELAY_SECONDS_MAX, Pace
+from microbatch.pace import SQS_DELAY_SECONDS_MAX, Pace, Standstill
 
 SINCE = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DAY = 86_400
@@ -89,3 +89,24 @@ def test_a_row_that_stands_still_is_never_looked_at_sooner_than_stale(
         "stale": timedelta(seconds=stale_seconds),
         "longest": timedelta(seconds=longest_seconds),
     }
+
+
+@pytest.mark.parametrize(
+    ("asked_seconds", "due_seconds"),
+    [
+        (None, 300),  # never asked: after the least wait
+        (0, 300),
+        (-50, 300),  # asked before it came into this state
+        (100, 400),
+        (300, 600),
+        (1000, 2000),  # as long again as it took until then
+        (3600, 7200),
+        (DAY, DAY + 3600),  # an hour at most
+    ],
+)
+def test_a_row_is_due_again_after_as_long_as_it_has_waited_up_to_an_hour(
+    asked_seconds: int | None, due_seconds: int
+) -> None:
+    asked_at = None if asked_seconds is None else after(asked_seconds)
+
+    assert Standstill(SINCE, 300, 3600).due_at(SINCE, asked_at) == after(due_seconds)

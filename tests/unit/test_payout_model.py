@@ -212,6 +212,7 @@ def test_too_small_alone_is_told_from_every_other_end(reason: str, small: bool) 
         ("rejected: address_refused", True),
         ("rejected: address_changed_lately", True),
         ("rejected: waited_too_long", True),
+        ("released_by_operator", True),
         ("rejected: exchange_failed", False),
         ("failed: mined_and_reverted", False),
         ("refunded", False),

@@ -3,8 +3,9 @@
 Blocks are numbers; what is in one is kept only where something is.
 """
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from tests.simulation.chain.transactions import Mined, Transaction, token_call
@@ -20,6 +21,7 @@ GAS_OF_TOKEN = 48_000
 GAS_OF_CONTRACT = 31_000
 EPOCH_BLOCKS = 25  # so long the base fee stays
 USUAL_DELAY_BLOCKS = 2
+MINES_LATE = 0.08
 TREASURY = "0x" + "77" * 20
 
 
@@ -50,6 +52,8 @@ class Chain:
     head: int = GENESIS
     version: int = 0  # goes up with every change
     tell: Callable[[str], None] = lambda _text: None
+    # somebody else's transaction is forgotten: whether another is sent in its place
+    replace: Callable[[Mined], bool] = lambda _mined: False
     on_mined: list[Callable[[Mined], None]] = field(default_factory=list)
     on_undone: list[Callable[[Mined], None]] = field(default_factory=list)
     _initial: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -75,6 +79,10 @@ class Chain:
                 self.head += 1
                 self._mine(self.head)
 
+    def time_of(self, number: int) -> float:
+        """Seconds from the beginning to the block at this height."""
+        return (number - GENESIS) * BLOCK_SECONDS
+
     @property
     def finalized(self) -> int:
         """No block up to this one is ever undone."""
@@ -98,6 +106,8 @@ class Chain:
         """Into the pool, in the place of what it replaces."""
         if delay_blocks is None:
             delay_blocks = int(self.chance.between("mined after", 0, USUAL_DELAY_BLOCKS + 0.99))
+            if self.chance.strikes("chain_mines_late", sent.sender, MINES_LATE):
+                delay_blocks += int(self.chance.between("late blocks", 5, 60))
         waiting = Waiting(sent, self.head + 1 + delay_blocks)
         for known in self._on_same_nonce(sent):
             waiting.replaced = [*known.replaced, known.sent]
@@ -113,7 +123,7 @@ class Chain:
 
     def waiting_on(self, sender: str, nonce: int) -> Waiting | None:
         """What is in the pool on this nonce."""
-        probe = replace(_NOBODYS, sender=sender, nonce=nonce)
+        probe = dataclasses.replace(_NOBODYS, sender=sender, nonce=nonce)
         return next(iter(self._on_same_nonce(probe)), None)
 
     def outside(self, to: str, *, wei: int = 0, units: int = 0, delay_blocks: int = 0) -> str:
@@ -194,6 +204,12 @@ class Chain:
                 moves += [(sent.sender, 0, -units), (payee, 0, units)]
         return tuple(moves)
 
+    def imagined(self, sent: Transaction) -> Mined:
+        """A transaction as if it were mined in the newest block."""
+        gas_used = self.gas_of(sent.to, sent.data)
+        block_hash = self.block_hash(self.head)
+        return Mined(sent, self.head, block_hash, True, gas_used, sent.tip_wei)
+
     # --- reorganisations -------------------------------------------------------------------------
 
     def reorganise(self, depth: int, dropped: float) -> int:
@@ -205,9 +221,14 @@ class Chain:
             for listener in self.on_undone:
                 listener(mined)
         self._branches.append((fork + 1, len(self._branches)))
+        self.tell(f"chain: {len(undone)} undone above {fork}")
         for mined in undone:
-            if not (mined.sent.is_ours and self.chance.next_unit("reorg drops") < dropped):
-                self.offer(mined.sent)
+            forgotten = self.chance.next_unit("reorg drops") < dropped
+            if mined.sent.is_ours and forgotten:
+                continue
+            if not mined.sent.is_ours and forgotten and self.replace(mined):
+                continue
+            self.offer(mined.sent)
         self.version += 1
         return len(undone)
 

@@ -99,10 +99,12 @@ class Node:
 
     def _eth_getTransactionReceipt(self, tx_hash: str) -> Any:
         mined = self._mined(tx_hash)
-        if mined is None:
-            return None
+        return None if mined is None else self.receipt_of(mined)
+
+    def receipt_of(self, mined: Mined) -> dict[str, Any]:
+        """The receipt of what was mined."""
         return {
-            "transactionHash": tx_hash,
+            "transactionHash": mined.sent.tx_hash,
             "status": hex(mined.succeeded),
             "blockNumber": hex(mined.number),
             "blockHash": mined.block_hash,

@@ -1,4 +1,4 @@
-"""A transaction: ours is decoded from its signed bytes, as a node does it; others come as they are."""
+"""A transaction: ours is decoded from its signed bytes, as a node does it."""
 
 from dataclasses import dataclass, field
 from functools import lru_cache

@@ -140,8 +140,10 @@ class Api:
         return {"payoutHash": told, "amountTo": f"{self.said_amount(exchange.exchange_id):f}"}
 
     def said_hashes(self, exchange_id: str) -> tuple[str, ...]:
-        """Transactions that it names though it has not paid in them."""
-        return (NOWHERE,) if self.office.exchanges[exchange_id].fate.wrong_hash_seconds else ()
+        """Transactions that it has named though it has not paid in them, or not for good."""
+        exchange = self.office.exchanges[exchange_id]
+        lies = (NOWHERE,) if exchange.fate.wrong_hash_seconds else ()
+        return (*lies, *exchange.earlier)
 
     def said_amount(self, exchange_id: str) -> Decimal:
         """What it says it has paid, which is not always what it has."""

@@ -20,10 +20,11 @@ class ExchangeFaults:
 
     def __init__(self, chance: Chance, severity: float) -> None:
         self._chance, self._severity = chance, severity
+        self.down = False
 
     def before(self, method: str, path: str) -> Answer | None:
         """The call does not come through: an answer instead, or an error. None: it does."""
-        if self._strikes("exchange_unreachable", path, REFUSES):
+        if self.down or self._strikes("exchange_unreachable", path, REFUSES):
             raise requests.ConnectionError("no route to host")
         if self._strikes("exchange_busy", path, REFUSES):
             return self._chance.pick("exchange busy", INSTEAD)

@@ -63,6 +63,7 @@ class Exchange:
     deposited_at: datetime | None = None
     decided_at: datetime | None = None  # when it began to pay out, or back
     out: Delivery | None = None
+    earlier: list[str] = field(default_factory=list)  # payments that the chain has forgotten
     refund_hash: str = ""
     refund_amount: Decimal = Decimal(0)
 
@@ -92,6 +93,7 @@ class Office:
         self._by_payin: dict[str, Exchange] = {}
         self.chain.on_mined.append(self._deposit)
         self.chain.on_undone.append(self._forget_deposit)
+        self.chain.replace = self._pay_again
 
     # --- what it is asked for --------------------------------------------------------------------
 
@@ -134,6 +136,23 @@ class Office:
             f"exchange {exchange_id} made: {amount} {pair.source} > {pair.target} {fate.name}"
         )
         return made
+
+    def _pay_again(self, mined: Mined) -> bool:
+        """A payment of ours is gone from the chain: another transaction takes its place."""
+        lost = mined.sent.tx_hash
+        for exchange in self.exchanges.values():
+            if exchange.refund_hash == lost:
+                self.chance.faults["exchange_pays_again"] += 1
+                exchange.earlier.append(lost)
+                self._refund(exchange)
+                return True
+            if exchange.out is not None and exchange.out.tx_hash == lost:
+                self.chance.faults["exchange_pays_again"] += 1
+                exchange.earlier.append(lost)
+                self.deliveries.remove(exchange.out)
+                self._pay_out(exchange)
+                return True
+        return False
 
     # --- what goes on by itself ------------------------------------------------------------------
 

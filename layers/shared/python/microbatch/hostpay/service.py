@@ -69,11 +69,11 @@ def take_order(
         resent = existing.state in RESENT_BY_ORDER and existing.asked_at is None
         return messages_due(tx, existing, now) if resent else []
     _reserve(tx, swap, problem, policy, now)
+    swaps.pay_ordered(tx, swap, now)  # a parked one, too: a person may have it paid
     if problem:
         count("transfer_parked")
         logger.error("order_parked", unique_id=swap.swap_id, reason=problem)
         return []
-    swaps.pay_ordered(tx, swap, now)
     return messages_due(tx, locked(tx, swap.swap_id), now)
 
 

@@ -170,10 +170,13 @@ def end_wait(tx: Transaction, unique_id: str) -> None:
 
 
 def wake(tx: Transaction, reason: str) -> int:
-    """Let the reconciler look at what waits for this, as if nobody had; how many they are."""
+    """Let the reconciler look at what waits for this, as if nobody had; how many they are.
+
+    One that is locked is being looked at: its signer waits for whoever wakes, and goes on then.
+    """
     return tx.execute(
-        "UPDATE transfers SET asked_at = NULL WHERE state = 'approved'"
-        " AND wait_reason = %(reason)s",
+        "UPDATE transfers SET asked_at = NULL WHERE unique_id IN (SELECT unique_id FROM transfers"
+        " WHERE state = 'approved' AND wait_reason = %(reason)s FOR UPDATE SKIP LOCKED)",
         reason=reason,
     )
 

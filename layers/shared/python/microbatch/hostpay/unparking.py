@@ -54,6 +54,15 @@ def give_up(tx: Transaction, unique_id: str, reason: str, now: datetime) -> None
     logger.warning("transfer_given_up", unique_id=unique_id, reason=reason)
 
 
+def check_over(tx: Transaction, unique_id: str) -> None:
+    """Raises InvalidInput when there is a transfer that may still pay."""
+    transfer = store.read(tx, unique_id)
+    if transfer is not None and transfer.state not in ENDED:
+        raise InvalidInput(
+            f"transfer {unique_id} was ordered a moment ago: nothing is released; say it again"
+        )
+
+
 def _in_the_way(transfer: Transfer) -> str:
     what = (
         f"transfer {transfer.unique_id} is {transfer.state} with nonce {transfer.nonce} of "

@@ -49,10 +49,14 @@ def freeze_wallet(tx: Transaction, wallet: str, chain_id: int, reason: str, now:
 
 
 def look_at_wallet(tx: Transaction, wallet: str, chain_id: int) -> dict[str, Any] | None:
-    """The wallet and what a node said of it when a person last asked; its row locked."""
+    """The wallet and what a node said of it when a person last asked; its row locked.
+
+    What was said before the wallet was frozen does not count: `looked_at` is None then.
+    """
     return tx.one(
-        "SELECT address, status, reason, first_nonce, next_nonce, looked_at, latest_nonce,"
-        " pending_nonce, finalized_nonce FROM wallets"
+        "SELECT address, status, reason, first_nonce, next_nonce, CASE WHEN frozen_at IS NULL"
+        " OR looked_at >= frozen_at THEN looked_at END AS looked_at, latest_nonce, pending_nonce,"
+        " finalized_nonce FROM wallets"
         " WHERE address = %(wallet)s AND chain_id = %(chain_id)s FOR UPDATE",
         wallet=wallet,
         chain_id=chain_id,

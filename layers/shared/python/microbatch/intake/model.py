@@ -261,10 +261,10 @@ def _invoice(text: str, is_vouched: bool) -> Usd | None:
     if not text:
         return None
     problem = "is not a decimal number"
-    with suppress(ArithmeticError):
+    with suppress(ArithmeticError):  # of what is no number, and of NaN, which compares with none
         amount = Decimal(text)
         problem = "is not a plausible amount"
-        if amount.is_finite() and 0 <= amount < MAX_INVOICE_USD:
+        if 0 <= amount < MAX_INVOICE_USD:
             return Usd(amount.quantize(USD_QUANTUM))
     if is_vouched:
         return None

@@ -17,6 +17,7 @@ from microbatch.operations.requests import (
     is_dry_run,
 )
 from microbatch.platform.database import Transaction
+from microbatch.platform.observability import rehearsal
 
 Done = tuple[dict[str, Any], list[Outgoing]]
 
@@ -65,7 +66,7 @@ def perform(request: Request, tx: Transaction, now: datetime, surroundings: Surr
     if not is_dry_run(request, act.rehearsed):
         answer, outgoing = act.do(request, tx, now, surroundings)
         return ({**answer, "sent": _counted(outgoing)} if act.changes else answer), outgoing
-    with tx.savepoint() as point:  # done in earnest, and undone
+    with rehearsal(), tx.savepoint() as point:  # done in earnest, and undone
         answer, outgoing = act.do(request, tx, now, surroundings)
         tx.execute("SET CONSTRAINTS ALL IMMEDIATE")
         point.rollback()

@@ -29,7 +29,8 @@ STILL_PAUSED = (
 )
 PAUSED_UNTIL = (
     "greatest(held_at, (SELECT max(at) FROM operator_acts"
-    " WHERE act IN ('resume', 'clients resume')))"
+    " WHERE (act, subject) IN (('resume', 'ingress'),"
+    "   ('clients resume', held_payments.client_id))))"
 )
 NEWEST_OBSERVATIONS = (
     "(SELECT name, coalesce((SELECT max(observed_at) FROM observations o WHERE o.name = n.name),"

@@ -75,7 +75,7 @@ RELEASED_ONLY_WITHOUT_LIVE_TRANSFER = """
 A_SWAP_IS_OF_WHAT_WAS_CLAIMED = """
     SELECT s.swap_id FROM swaps s
     LEFT JOIN batches b ON s.context = 'batch' AND s.owner_id = b.batch_id::text
-    LEFT JOIN payouts o ON s.context <> 'batch' AND s.swap_id = o.unique_id
+    LEFT JOIN payouts o ON s.swap_id = o.unique_id
     WHERE s.from_amount_units IS DISTINCT FROM coalesce(b.claimed_wei, o.amount_units)
 """
 A_TRANSFER_PAYS_ITS_SWAP = """

@@ -75,7 +75,9 @@ def _release_chain(tx: Transaction, unique_id: str, now: datetime) -> list[Outgo
         return released
     reason = swaps.unparking.RELEASED  # directly paid, or it was to be
     hostpay.unparking.give_up(tx, unique_id, reason, now)
-    return payouts.give_up(tx, unique_id, reason, now)
+    told = payouts.give_up(tx, unique_id, reason, now)
+    hostpay.unparking.check_over(tx, unique_id)  # whoever ordered it held the payout till now
+    return told
 
 
 def _recorded(

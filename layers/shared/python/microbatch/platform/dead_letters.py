@@ -62,10 +62,13 @@ class DeadLetters:
         return [_letter(queue, message) for message in answer.get("Messages", [])]
 
     def move(self, letter: Letter) -> None:
-        """Send it to its queue again as it is: body and attributes. Raises RetryLater."""
+        """Send it to its queue again as it is, but for why and since when it was in vain: it is
+        tried for as long as a new one. Raises RetryLater.
+        """
         attributes = {
             name: {key: value for key, value in attribute.items() if not key.endswith("ListValues")}
             for name, attribute in letter.attributes.items()
+            if name not in (FIRST_SENT_AT, REASON)
         }
         self._call(
             letter,

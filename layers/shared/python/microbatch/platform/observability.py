@@ -1,12 +1,14 @@
 """The one logger and the one set of metrics."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.warnings import PowertoolsUserWarning
 
-__all__ = ["count", "count_unhandled", "gauge", "identify", "logger", "metrics"]
+__all__ = ["count", "count_unhandled", "gauge", "identify", "logger", "metrics", "rehearsal"]
 
 SERVICE = "microbatch"
 NAMESPACE = "Microbatch"
@@ -20,10 +22,24 @@ warnings.filterwarnings(
 logger = Logger(service=SERVICE)
 metrics = Metrics(service=SERVICE, namespace=NAMESPACE)
 _running: dict[str, str] = {}
+_rehearsing: list[bool] = []
+
+
+@contextmanager
+def rehearsal() -> Iterator[None]:
+    """A block of which nothing stays: nothing is counted, and every line of the log says so."""
+    _rehearsing.append(True)
+    try:
+        with logger.append_context_keys(dry_run=True):
+            yield
+    finally:
+        _rehearsing.pop()
 
 
 def count(name: str, value: int = 1) -> None:
     """Adds to a counter that leaves with the invocation's metrics."""
+    if _rehearsing:
+        return
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
 
 
