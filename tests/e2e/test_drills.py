@@ -32,7 +32,7 @@ FELT = {
     "rpc-outage": ("calls that failed", 50),
     "sqs-outage": ("calls that failed", 20),
     "postgres-restart": ("transactions broken off", 1),
-    "lost-messages": ("messages lost", 20),
+    "lost-messages": ("messages lost", 5),  # half a day is 5 s here
     "redrive": ("payments among the dead", 1),
 }
 
