@@ -135,7 +135,7 @@ def test_what_the_token_would_refuse_is_parked_before_a_nonce_exists(
     world: World, owner: Owner, act: str, reason: str
 ) -> None:
     world.order_token()
-    payee = world.until("requested")["to_address"]
+    payee = world.until("approved")["to_address"]
     owner.act(act, *([payee] if "address" in act else []))
     try:
         world.live(20)
@@ -165,7 +165,7 @@ def test_a_wallet_that_the_token_has_blacklisted_pays_no_tokens_and_goes_on_with
 def test_a_token_that_refuses_after_signing_costs_the_fee_and_no_tokens(
     world: World, owner: Owner
 ) -> None:
-    """Mined and reverted is final when its block is: then its batch is free again, once."""
+    """Mined and reverted is final when its block is: then its payments are free again, once."""
     world.order_token()
     transfer = world.until("signed")
     owner.act("pause()")
@@ -179,7 +179,8 @@ def test_a_token_that_refuses_after_signing_costs_the_fee_and_no_tokens(
     assert world.tokens(world.wallet) == 1000 * USDT
     assert world.tokens(failed["to_address"]) == 0
     assert 0 < BALANCE_WEI - world.received(world.wallet) < 10**16
-    assert [row["state"] for row in world.rows("SELECT state FROM batches")] == ["released"]
+    assert [row["state"] for row in world.rows("SELECT state FROM payouts")] == ["released"]
+    assert world.rows("SELECT state FROM payments") == [{"state": "converted"}]
     assert world.count() == 1
     world.assert_books_agree()
 

@@ -4,11 +4,14 @@ Only the exchange is in memory: it names fresh addresses and waits for ever. Wha
 the host payment: what stands in the books against what stands on the chain.
 """
 
+import itertools
 import secrets
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+
+from eth_utils.address import to_checksum_address
 
 from local.anvil import Anvil
 from local.chain_proxy import ChainProxy
@@ -16,17 +19,16 @@ from local.contracts import deploy
 from microbatch.conversion.checking import Check
 from microbatch.errors import RetryLater
 from microbatch.hostpay.model import HostWallet
-from microbatch.market.model import BASE_FEE_WEI, ETH_TO_USDT, ETH_USD
+from microbatch.market.model import BASE_FEE_WEI, ETH_TO_USDT, ETH_USD, PRIORITY_FEE_WEI
 from microbatch.messages import Outgoing
 from microbatch.operations.invariants import broken_invariants
 from microbatch.platform.database import Database
-from microbatch.swap import due as swap_due
-from microbatch.swap import store as swap_store
 from microbatch.vendors.changenow.client import ExchangeStatus
 from microbatch.vendors.ethereum.key_signer import KeySigner
 from microbatch.vendors.ethereum.node import Node
 from tests.fakes.exchange import FakeExchange
 from tests.fakes.pipeline import ETH, Pipeline
+from tests.hostile.converted import converted
 
 RETRY_SECONDS = 60
 STEPS_MAX = 2000
@@ -85,6 +87,7 @@ class World(Pipeline):
         self.signer = KeySigner("0x" + secrets.token_hex(32))
         self.wallet = self.signer.address.lower()
         self._payment_numbers = iter(range(1, 100_000))
+        self._token_clients = itertools.count(1000)
 
     def fund(self, eth: int = 100, wallet: str = "") -> None:
         """Set what a wallet has."""
@@ -118,6 +121,7 @@ class World(Pipeline):
             ETH_TO_USDT.maximum: None,
             ETH_TO_USDT.rate: "1980",
             BASE_FEE_WEI: str(base_fee_wei),
+            PRIORITY_FEE_WEI: str(10**9),
         }
         with self.database.transaction() as tx:
             for name, value in values.items():
@@ -137,25 +141,17 @@ class World(Pipeline):
         return self.check()
 
     def order_token(self, usdt: int = 50) -> None:
-        """One more transfer of USDT is wanted."""
-        self.turn_to_tokens(str(self.order().batch_id), usdt)
-
-    def turn_to_tokens(self, batch_id: str, usdt: int) -> None:
-        """A batch just opened pays in USDT instead, for want of a room that pays clients."""
-        requested = "owner_id = %(batch_id)s AND state = 'requested' AND from_currency = 'eth'"
-        (row,) = self.rows(
-            "UPDATE swaps SET from_currency = 'usdt', from_amount_units = %(units)s,"
-            f" value_usd = %(usdt)s WHERE {requested} RETURNING swap_id",
-            batch_id=batch_id,
-            units=usdt * 10**6,
-            usdt=usdt,
-        )
-        ours = row["swap_id"]
-        self.queue = [each for each in self.queue if getattr(each.message, "swap_id", "") != ours]
+        """One more transfer of USDT is wanted: a new client has as much, and is to be paid it."""
+        self.look()
+        client_id = str(next(self._token_clients))
+        self.client(client_id, address=self.new_address(), threshold_usd=1)
         with self.database.transaction() as tx:
-            swap = swap_store.read(tx, ours)
-        assert swap is not None
-        self.queue += swap_due.messages_due(swap, self.now)
+            converted(tx, client_id, usdt * 10**6)
+        assert client_id in self.pay_out()
+
+    def new_address(self) -> str:
+        """An address nobody has used."""
+        return to_checksum_address("0x" + secrets.token_hex(20))
 
     def deliver_now(self, queue: str) -> None:
         """Deliver what waits in one queue."""

@@ -62,8 +62,8 @@ class People:
     def expire(self) -> None:
         """An exchange ends before we have paid for it."""
         transfer = self._any_transfer(BEFORE_SIGNING)
-        if transfer is not None:
-            name = transfer["cn_api_id"]
+        name = transfer and transfer["cn_api_id"]
+        if name:
             known = self._world.exchange.exchanges[name]
             self._world.exchange.exchanges[name] = replace(known, status="expired")
             self.expired.add(name)

@@ -25,6 +25,8 @@ AMOUNTS = ("0.02", "0.05", "0.05", "0.11", "0.7", "3", "9.5")
 OUT = "SELECT 1 FROM transfers WHERE state IN ('signed', 'broadcast', 'mined')"
 STILL_TO_COME = """
     SELECT 1 FROM payments WHERE state = 'pending' UNION ALL
+    SELECT 1 FROM payments p WHERE state = 'converted' AND NOT EXISTS
+        (SELECT FROM payouts o WHERE o.client_id = p.client_id AND o.state = 'released') UNION ALL
     SELECT 1 FROM swaps LEFT JOIN transfers t USING (swap_id)
         LEFT JOIN wallets w ON (w.address, w.chain_id) = (t.wallet, t.chain_id)
     WHERE swaps.state IN ('requested', 'created') AND t.state IS DISTINCT FROM 'parked'
@@ -160,7 +162,9 @@ class Run:
     def _until_quiet(self) -> None:
         for number in range(CALM_ROUNDS):
             if number % 4 == 3:
+                self.world.look()
                 self.world.open_batch()
+                self.world.pay_out()
             self.world.live(1, seconds=min(15 + number * number // 10, CALM_SECONDS_MAX))
             if not self.world.rows(OUT) and not self.world.rows(STILL_TO_COME):
                 return

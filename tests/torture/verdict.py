@@ -66,6 +66,7 @@ def judge(world: World, excuses: Excuses, *, first_block: int, payments: int) ->
     verdict.duplicates += _paid_by_two(world, on_chain)
     verdict.losses += _money_not_in_books(world, on_chain, excuses)
     verdict.losses += _payments_unaccounted(world, payments, excuses)
+    verdict.losses += _usdt_unaccounted(world, excuses)
     for wallet in world.rows("SELECT address, first_nonce, next_nonce FROM wallets"):
         verdict.gaps += _gaps(world, wallet, on_chain, excuses)
     return verdict
@@ -116,7 +117,7 @@ def _payments_unaccounted(world: World, payments: int, excuses: Excuses) -> list
     rows = world.rows(
         "SELECT p.payment_id, p.state AS payment, t.* FROM payments p"
         " LEFT JOIN swaps s ON s.owner_id = p.batch_id::text"
-        " LEFT JOIN transfers t ON t.swap_id = s.swap_id"
+        " LEFT JOIN transfers t ON t.swap_id = s.swap_id WHERE p.share_microusdt IS NULL"
     )
     said = [f"{payments - len(rows)} payments were never booked"] if len(rows) != payments else []
     for row in rows:
@@ -125,6 +126,23 @@ def _payments_unaccounted(world: World, payments: int, excuses: Excuses) -> list
         if not (bound or waits or row["payment"] == "parked"):
             said.append(f"payment {row['payment_id']} is {row['payment']}, {row['state']}")
     return said
+
+
+def _usdt_unaccounted(world: World, excuses: Excuses) -> list[str]:
+    """Converted payments that are neither paid out nor on their way nor given back for a reason."""
+    rows = world.rows(
+        "SELECT p.payment_id, p.state AS payment, t.* FROM payments p"
+        " LEFT JOIN payouts o ON o.payout_id = p.payout_id"
+        "  OR (p.payout_id IS NULL AND o.client_id = p.client_id AND o.state = 'released')"
+        " LEFT JOIN transfers t ON t.unique_id = o.unique_id WHERE p.share_microusdt IS NOT NULL"
+    )
+    ends = {"paid": ("settled",), "in_payout": (*DONE, "parked"), "converted": ()}
+    return [
+        f"payment {row['payment_id']} is {row['payment']}, {row['state']}"
+        for row in rows
+        if row["state"] is None
+        or not (row["state"] in ends.get(row["payment"], ()) or excuses.explain(row))
+    ]
 
 
 def _gaps(world: World, wallet: dict[str, Any], on_chain: Rows, excuses: Excuses) -> list[str]:

@@ -227,10 +227,9 @@ class Tormented(World):
         self.send([self.queue.pop()])
 
     def open_batch(self) -> None:
-        """A threshold check; what it opens may turn out to be one more payment in USDT."""
-        batch_id = self.check().batch_id
-        if batch_id and self.plan.tokens and self.chance.random() < TOKENS:
-            self.turn_to_tokens(str(batch_id), self.chance.choice(USDT_AMOUNTS))
+        """A threshold check; where it opens a batch, a client may have USDT to be paid as well."""
+        if self.check().batch_id and self.plan.tokens and self.chance.random() < TOKENS:
+            self.order_token(self.chance.choice(USDT_AMOUNTS))
 
     def tokens(self, address: str) -> int:
         """What an address has on the real chain, in micro-USDT."""
