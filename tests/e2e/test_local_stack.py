@@ -167,6 +167,7 @@ def test_what_comes_up_stays_until_it_is_taken_down(folder: Path) -> None:
 
     written = json.loads((folder / "endpoints.json").read_text())
     assert written.keys() == DOCUMENTED == {field.name for field in fields(Endpoints)}
+    assert not written.pop("gates"), "no drill was asked for"
     assert all(written.values())
     assert http_get(f"{written['webhook_url']}/health", END_SECONDS)[0] == 200
     again = Command(folder, "local", "--folder", str(folder), "up")

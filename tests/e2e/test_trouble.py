@@ -54,8 +54,9 @@ def test_an_exchange_that_ends_before_it_is_paid_gives_its_payments_back(
     transfer = world.transfer_of(released)
     assert (transfer["state"], transfer["nonce"], transfer["tx_hash"]) == ("rejected", None, None)
     given_back = world.payments(ids)
+    tries = int(end == "failed")  # that an exchange ran out of time says nothing of the payments
     assert [(row["state"], row["attempts"], row["batch_id"]) for row in given_back] == [
-        ("pending", 1, None)
+        ("pending", tries, None)
     ] * len(ids)
     assert verdict.wallet_on_chain(world) == before
 
@@ -64,5 +65,5 @@ def test_an_exchange_that_ends_before_it_is_paid_gives_its_payments_back(
 
     assert batch_id != released
     assert_converted(world, before, batch_id, ids)
-    assert {row["attempts"] for row in world.payments(ids)} == {1}
+    assert {row["attempts"] for row in world.payments(ids)} == {tries}
     assert world.batch(released)["state"] == "released"
