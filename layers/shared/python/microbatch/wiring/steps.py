@@ -2,12 +2,13 @@
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from microbatch import messages
-from microbatch.errors import ConfigurationError, InvalidToken, RetryLater
+from microbatch.errors import ConfigurationError, ExpiredToken, InvalidToken, RetryLater
 from microbatch.messages import QUEUES, Announcement, Outgoing
 from microbatch.wiring.parts import (
     checked,
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from microbatch.webhook import Receiver
 
 
+Together: TypeAlias = tuple[Set[str], list[Outgoing]]  # which messages are done, what they send
+
 # As API Gateway hands it over, base64 or not; itself it would take 10 MB. What a sender may send at
 # most is its receiver's business.
 BODY_CHARACTERS_MAX = 1024 * 1024
@@ -41,13 +44,16 @@ def decoded(record: "SQSRecord") -> Any:
     A key that was changed a moment ago is read again before a token is refused.
     """
     checked()
-    queue = queue_name(record)
-    family = QUEUES[queue].key
     try:
-        return messages.read(queue, record.body, secrets().signing_keys(family), utc_now())
+        return _read(record)
     except InvalidToken:
-        keys = secrets().signing_keys(family, fresh=True)
-        return messages.read(queue, record.body, keys, utc_now())
+        return _read(record, fresh=True)
+
+
+def _read(record: "SQSRecord", *, fresh: bool = False) -> Any:
+    queue = queue_name(record)
+    keys = secrets().signing_keys(QUEUES[queue].key, fresh)
+    return messages.read(queue, record.body, keys, utc_now())
 
 
 def send(outgoing: list[Outgoing]) -> None:
@@ -133,6 +139,37 @@ def step(record: "SQSRecord", act: Callable[..., list[Outgoing]], *arguments: An
     """A ledger stage: decode, one transaction, commit, then send what the new state calls for."""
     message = decoded(record)
     send(transact(lambda tx, now: act(message, tx, now, *arguments)))
+
+
+def together(
+    event: Mapping[str, Any], act: Callable[..., Together], policy: Callable[[], object]
+) -> Set[str]:
+    """Act on an event's records in one transaction, as far as it goes; the ids of what is done.
+
+    Whatever goes wrong concerns all of them, so that nothing is done: each takes its own step
+    then, and is judged by that alone.
+    """
+    try:
+        checked()
+        readable = _readable(event["Records"])
+        done: Set[str]
+        done, outgoing = transact(lambda tx, now: act(readable, tx, now, policy()))
+        send(outgoing)
+    except Exception as error:
+        _warn("not_done_together", type(error).__name__)
+        return frozenset()
+    return done
+
+
+def _readable(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """By id, the messages of the records that hold one."""
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord  # noqa: PLC0415
+
+    found = {}
+    for record in map(SQSRecord, records):
+        with suppress(InvalidToken, ExpiredToken):
+            found[record.message_id] = _read(record)
+    return found
 
 
 def ask(
