@@ -12,13 +12,14 @@ from microbatch.intake.service import accumulate
 from microbatch.platform.observability import logger, metrics
 
 
+def record_handler(record: SQSRecord) -> None:
+    wiring.step(record, accumulate, wiring.intake_policy(), wiring.payout_policy())
+
+
 @metrics.log_metrics(capture_cold_start_metric=True)
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    done = wiring.together(event, credit_many, wiring.intake_policy)
-
-    def record_handler(record: SQSRecord) -> None:
-        if record.message_id not in done:
-            wiring.step(record, accumulate, wiring.intake_policy(), wiring.payout_policy())
-
-    return process_partial_response(event, record_handler, wiring.processor(), context)
+    left = wiring.together(event, credit_many, wiring.intake_policy)
+    if not left["Records"]:
+        return {"batchItemFailures": []}
+    return process_partial_response(left, record_handler, wiring.processor(), context)

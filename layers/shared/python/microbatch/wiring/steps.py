@@ -44,27 +44,26 @@ def decoded(record: "SQSRecord") -> Any:
     A key that was changed a moment ago is read again before a token is refused.
     """
     checked()
-    try:
-        return _read(record)
-    except InvalidToken:
-        return _read(record, fresh=True)
-
-
-def _read(record: "SQSRecord", *, fresh: bool = False) -> Any:
     queue = queue_name(record)
-    keys = secrets().signing_keys(QUEUES[queue].key, fresh)
-    return messages.read(queue, record.body, keys, utc_now())
+    family = QUEUES[queue].key
+    try:
+        return messages.read(queue, record.body, secrets().signing_keys(family), utc_now())
+    except InvalidToken:
+        keys = secrets().signing_keys(family, fresh=True)
+        return messages.read(queue, record.body, keys, utc_now())
 
 
 def send(outgoing: list[Outgoing]) -> None:
     """Sign and send; raises RetryLater when some could not be sent."""
     from microbatch.platform.queues import Entry  # noqa: PLC0415
 
+    families = {QUEUES[each.queue].key for each in outgoing}
+    keys = {family: secrets().signing_keys(family)[0] for family in families}
     queues().send(
         [
             Entry(
                 each.queue,
-                messages.body(each.message, secrets().signing_keys(QUEUES[each.queue].key)[0]),
+                messages.body(each.message, keys[QUEUES[each.queue].key]),
                 each.delay_seconds,
             )
             for each in outgoing
@@ -143,32 +142,41 @@ def step(record: "SQSRecord", act: Callable[..., list[Outgoing]], *arguments: An
 
 def together(
     event: Mapping[str, Any], act: Callable[..., Together], policy: Callable[[], object]
-) -> Set[str]:
-    """Act on an event's records in one transaction, as far as it goes; the ids of what is done.
+) -> dict[str, Any]:
+    """Act on an event's records in one transaction, as far as it goes; the event of what is left.
 
     Whatever goes wrong concerns all of them, so that nothing is done: each takes its own step
     then, and is judged by that alone.
     """
+    from microbatch.platform.observability import count  # noqa: PLC0415
+
+    done: Set[str]
     try:
         checked()
         readable = _readable(event["Records"])
-        done: Set[str]
         done, outgoing = transact(lambda tx, now: act(readable, tx, now, policy()))
         send(outgoing)
     except Exception as error:
         _warn("not_done_together", type(error).__name__)
-        return frozenset()
-    return done
+        return {**event}
+    if done:
+        count("processed", len(done))
+    return {
+        **event,
+        "Records": [each for each in event["Records"] if each["messageId"] not in done],
+    }
 
 
 def _readable(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """By id, the messages of the records that hold one."""
+    """By id, the messages of the records that hold one; all are of one queue."""
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord  # noqa: PLC0415
 
+    queue = queue_name(SQSRecord(records[0]))
+    keys, now = secrets().signing_keys(QUEUES[queue].key), utc_now()
     found = {}
-    for record in map(SQSRecord, records):
+    for record in records:
         with suppress(InvalidToken, ExpiredToken):
-            found[record.message_id] = _read(record)
+            found[record["messageId"]] = messages.read(queue, record["body"], keys, now)
     return found
 
 
