@@ -55,13 +55,16 @@ def seconds_of(act: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def in_turns(rounds: int, **runs: Run) -> dict[str, list[float]]:
-    """Seconds of every round of every run: A, B, A, B, …; a first round is thrown away."""
+def in_turns(rounds: int, *, first_too: bool = False, **runs: Run) -> dict[str, list[float]]:
+    """Seconds of every round of every run: A, B, A, B, …
+
+    A first round is thrown away, unless each round begins anew as it is.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for number in range(rounds + 1):
+    for number in range(rounds if first_too else rounds + 1):
         for name, run in runs.items():
             taken = run()
-            if number or rounds == 1:
+            if number or first_too:
                 seconds[name].append(taken)
     return seconds
 

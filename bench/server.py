@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,30 @@ class Server:
         finally:
             self._administer(f"DROP DATABASE {name} WITH (FORCE)")
 
+    @contextmanager
+    def prepared(self, fill: Callable[[Fields], None]) -> Iterator[dict[str, Any]]:
+        """A migrated database, filled."""
+        with self.database() as fields:
+            fill(fields)
+            yield fields
+
+    @contextmanager
+    def copy(self, fields: Fields) -> Iterator[dict[str, Any]]:
+        """The fields of a copy of a database that nobody is connected to, dropped afterwards."""
+        name = f"bench_{next(self._numbers)}"
+        self._administer(
+            f"CREATE DATABASE {name} TEMPLATE {fields['dbname']} STRATEGY file_copy; CHECKPOINT"
+        )
+        try:
+            yield {**fields, "dbname": name}
+        finally:
+            self._administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def on_a_copy(self, fields: Fields, act: Callable[[Fields, int], float], count: int) -> float:
+        """What an act takes on rows that nobody has touched yet."""
+        with self.copy(fields) as copied:
+            return act(copied, count)
+
     def version(self) -> str:
         """What the server calls itself."""
         with closing(connect(self._postgres.fields())) as connection:
@@ -50,7 +74,8 @@ class Server:
     def _administer(self, statement: str) -> None:
         fields = self._postgres.fields() | {"dbname": "postgres"}
         with closing(connect(fields)) as connection, connection.cursor() as cursor:
-            cursor.execute(statement)
+            for each in statement.split(";"):
+                cursor.execute(each)
 
 
 @contextmanager
