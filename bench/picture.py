@@ -15,7 +15,7 @@ MET, MISSED = "#2b7a3d", "#b3261e"
 
 
 def draw(ratios: list[dict[str, Any]], path: Path) -> None:
-    """One bar a ratio: how many times better than its goal, by a logarithm; the line is the goal."""
+    """One bar a ratio: how many times better than its goal, by a logarithm."""
     shown = ratios[::-1]
     better = [_better(each, each["median"]) for each in shown]
     worst = [_better(each, each["low"]) for each in shown]
