@@ -29,7 +29,7 @@ Fields = Mapping[str, Any]
 
 def rows(server: Server, *, small: bool) -> Iterator[Ratio]:
     """The row of the table."""
-    count, rounds = (2000, 1) if small else (1_000_000, 3)
+    count, rounds = (2000, 1) if small else (millions.MILLION, 3)
     with pending(server, count) as fields:
         taken = in_turns(
             rounds,

@@ -19,7 +19,7 @@ Fields = Mapping[str, Any]
 
 def rows(server: Server, *, small: bool) -> Iterator[Ratio]:
     """Both rows of the table."""
-    count, rounds = (2000, 1) if small else (1_000_000, 3)
+    count, rounds = (2000, 1) if small else (millions.MILLION, 3)
     with swapping(server, count) as fields:
         taken = in_turns(
             rounds,

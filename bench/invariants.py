@@ -18,7 +18,7 @@ Fields = Mapping[str, Any]
 
 def rows(server: Server, *, small: bool) -> Iterator[Ratio]:
     """Two rows: the growth, and the scans."""
-    few, many, rounds = (200, 2000, 1) if small else (100_000, 1_000_000, 3)
+    few, many, rounds = (200, 2000, 1) if small else (millions.MILLION // 10, millions.MILLION, 3)
     with ExitStack() as stack:
         databases = {}
         for name, count in (("few", few), ("many", many)):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from bench import claim, distribute
+from bench import claim, distribute, millions
 from bench.measure import Ratio, in_turns, ratio
 from bench.server import Server
 
@@ -13,7 +13,8 @@ Fields = Mapping[str, Any]
 
 def rows(server: Server, *, small: bool) -> Iterator[Ratio]:
     """A row for each; of the sizes, the slowest a row against the fastest."""
-    sizes, rounds = ((500, 1000), 1) if small else ((10_000, 100_000, 1_000_000), 3)
+    largest = millions.MILLION
+    sizes, rounds = ((500, 1000), 1) if small else ((largest // 100, largest // 10, largest), 3)
     yield _of(server, "claim", sizes, rounds, claim.pending, claim.claim)
     yield _of(server, "distribute", sizes, rounds, distribute.swapping, distribute.share_out)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from bench import distribute
+from bench import distribute, millions
 from bench.measure import Ratio, ratio
 from bench.server import Server
 
@@ -25,7 +25,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 def rows(server: Server, *, small: bool) -> Iterator[Ratio]:
     """The row of the table."""
-    few, many = (500, 1000) if small else (10_000, 1_000_000)
+    few, many = (500, 1000) if small else (10_000, millions.MILLION)
     with ExitStack() as stack:
         taken = {}
         for count in (few, many):

@@ -7,6 +7,7 @@ from typing import Any
 from bench.server import connect
 
 Fields = Mapping[str, Any]
+MILLION = 1_000_000
 CLIENT = "7"
 BATCH = "6f1c2f0e-0000-4000-8000-000000000001"
 CONVERTED = "6f1c2f0e-0000-4000-8000-000000000002"

@@ -19,7 +19,7 @@ Fields = Mapping[str, Any]
 
 def rows(server: Server, *, small: bool) -> Iterator[Ratio]:
     """The row of the table."""
-    few, many, rounds = (100, 1000, 1) if small else (10_000, 10_000_000, 15)
+    few, many, rounds = (100, 1000, 1) if small else (10_000, 10 * millions.MILLION, 15)
     with ExitStack() as stack:
         databases = {}
         for name, count in (("few", few), ("many", many)):

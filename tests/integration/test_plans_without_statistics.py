@@ -58,7 +58,7 @@ def grows_faster_than_its_rows(plan: dict[str, Any]) -> list[str]:
         if node["Node Type"] != "Nested Loop":
             continue
         inner = next(each for each in node["Plans"] if each["Parent Relationship"] == "Inner")
-        if inner["Node Type"] == "Memoize":  # it keeps what it has looked up
+        while inner["Node Type"] in ("Memoize", "Bitmap Heap Scan"):  # the look-up is below
             (inner,) = inner["Plans"]
         if inner.get("Index Name") not in LOOKED_UP_BY or "Index Cond" not in inner:
             found.append(f"{inner['Node Type']} for each row: {inner}")
