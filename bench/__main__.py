@@ -4,14 +4,17 @@ import argparse
 import importlib
 import json
 import os
+import signal
 import sys
 import warnings
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from bench import measure, millions, picture
 from bench.measure import RESULTS, Ratio
 from bench.server import Server, server
+from microbatch.platform.observability import logger
 
 # In the order of the table; each has `rows(server, small=…)`.
 NAMES = (
@@ -44,14 +47,16 @@ def main() -> int:
         millions.MILLION = chosen.million
     warnings.simplefilter("ignore")  # a library's, at its import
     found = []
-    with server() as started:
-        for name in chosen.names or NAMES:
-            for each in run(started, name, small=chosen.small):
-                print(each.line, flush=True)
-                found.append(each)
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, server() as started:
+        logger.registered_handler.setStream(nowhere)  # type: ignore[attr-defined]
         version = started.version()
-    if not chosen.small:
-        keep(found, version)
+        for name in chosen.names or NAMES:
+            new = run(started, name, small=chosen.small)
+            for each in new:
+                print(each.line, flush=True)
+            found += new
+            if not chosen.small:
+                keep(new, version)
     print(f"{sum(each.met for each in found)} of {len(found)} goals are met")
     return 0
 
@@ -82,5 +87,7 @@ def keep(found: list[Ratio], postgres: str) -> None:
 
 
 if __name__ == "__main__":
+    # a terminated run ends like an interrupted one: with its clean-up
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")
     sys.exit(main())
