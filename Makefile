@@ -7,7 +7,7 @@ SEEDS ?= 50
 FIRST ?= 1
 export PYTHONPATH := layers/shared/python
 
-.PHONY: help install format check test torture mutate simulate demo up down synth deploy secrets rotate clean
+.PHONY: help install format check test torture mutate simulate bench demo up down synth deploy secrets rotate clean
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s%s\n", $$1, $$2 }' Makefile
 
@@ -37,6 +37,9 @@ mutate: install  ## every small change to the money modules, and whether a test 
 
 simulate: install  ## the whole product in a world drawn from seeds: SEEDS=100000 FIRST=1
 	@.venv/bin/python -m tests.simulation --seeds "$(SEEDS)" --first "$(FIRST)" --cover --quiet
+
+bench: install  ## the product's speed as ratios: ARGS="NAME … --million ROWS --small"
+	@nice -n 10 .venv/bin/python -m bench $(ARGS)
 
 demo: install  ## a day of payments on real parts, from webhook to exact shares
 	@.venv/bin/python -m local.demo

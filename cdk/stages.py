@@ -107,6 +107,7 @@ STAGES: tuple[Stage, ...] = (
         "stores one row per payment: fee taken, value noted; an instant one gets its payout",
         queues=("payments",),
         sends_to=("swap-quote", "hostpay-trigger", "events"),
+        batch_size=250,  # stored in one transaction; each alone would still be done in time
     ),
     _ledger(
         "threshold_check",

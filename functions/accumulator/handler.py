@@ -1,4 +1,4 @@
-"""Store one payment per message: credited or held, never lost."""
+"""Store one payment per message: credited or held, never lost. What is plain is stored at once."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from microbatch import wiring
+from microbatch.intake.many import credit_many
 from microbatch.intake.service import accumulate
 from microbatch.platform.observability import logger, metrics
 
@@ -18,4 +19,7 @@ def record_handler(record: SQSRecord) -> None:
 @metrics.log_metrics(capture_cold_start_metric=True)
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    return process_partial_response(event, record_handler, wiring.processor(), context)
+    left = wiring.together(event, credit_many, wiring.intake_policy)
+    if not left["Records"]:
+        return {"batchItemFailures": []}
+    return process_partial_response(left, record_handler, wiring.processor(), context)

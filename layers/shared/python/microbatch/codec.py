@@ -52,15 +52,18 @@ M = TypeVar("M", bound=Message)
 class Cursor:
     """Reads a payload front to back; a read past the end is an InvalidToken."""
 
+    __slots__ = ("payload", "position")
+
     def __init__(self, payload: bytes, start: int = 0) -> None:
         self.payload = payload
         self.position = start
 
     def take(self, count: int) -> bytes:
-        taken = self.payload[self.position : self.position + count]
+        end = self.position + count
+        taken = self.payload[self.position : end]
         if len(taken) != count:
             raise InvalidToken("payload is cut short")
-        self.position += count
+        self.position = end
         return taken
 
     @property
@@ -158,7 +161,7 @@ def encode(message: Message) -> bytes:
 
 def decode(kind: type[M], payload: bytes) -> M:
     """The message in an authentic payload. Raises InvalidToken when it is not of this kind."""
-    cursor, appended = Cursor(payload), False
+    cursor, appended, is_ours = Cursor(payload), False, issubclass(kind, OwnMessage)
     if issubclass(kind, OwnMessage):
         version, type_ = cursor.take(2)
         if type_ != kind.TYPE or version < 1:
@@ -166,7 +169,7 @@ def decode(kind: type[M], payload: bytes) -> M:
         appended = version > kind.VERSION
     values = {}
     for name, code, default in _layout(kind):
-        lacking = cursor.at_end and issubclass(kind, OwnMessage) and default is not MISSING
+        lacking = is_ours and default is not MISSING and cursor.at_end
         values[name] = default if lacking else code.unpack(cursor)
     if not cursor.at_end and not appended:
         raise InvalidToken(f"payload is longer than a {kind.__name__}")

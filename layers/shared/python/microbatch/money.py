@@ -64,7 +64,8 @@ def split_fee(received: Wei, fee_percent: Decimal) -> tuple[Wei, Wei]:
     """(fee, net) of a received amount. The fee is rounded down, in the client's favour."""
     if not 0 <= fee_percent <= 100:
         raise ValueError(f"fee_percent must be within 0 … 100, not {fee_percent}")
-    fee = Wei(int(Fraction(received) * Fraction(fee_percent) / 100))
+    numerator, denominator = fee_percent.as_integer_ratio()
+    fee = Wei(received * numerator // (denominator * 100))
     return fee, Wei(received - fee)
 
 

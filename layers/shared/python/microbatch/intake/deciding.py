@@ -11,6 +11,7 @@ from microbatch.intake.held_store import Held
 from microbatch.intake.model import (
     ALL_ETH_WEI,
     PAUSES,
+    Booking,
     Credit,
     Hold,
     HoldReason,
@@ -205,9 +206,8 @@ def _credit(
 ) -> None:
     """Book it as what arrived when it was held: it waits for its conversion since then."""
     _decide(tx, now, held, "accepted", who, why, named_wei)
-    store.insert_payment(
-        tx, held.notice, credit, fingerprint=held.fingerprint, received_at=held.held_at, now=now
-    )
+    booking = Booking(held.notice, credit, held.fingerprint)
+    store.insert_payments(tx, [booking], received_at=held.held_at, now=now)
     logger.info("payment_accepted", payment_id=held.payment_id, net_wei=credit.net_wei)
 
 

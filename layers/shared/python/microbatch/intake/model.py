@@ -281,3 +281,12 @@ def _value(
         net = invoice_usd * (100 - fee_percent) / 100
         return Usd(net.quantize(USD_QUANTUM)), "invoice"
     return None, "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """One version of a payment, and as what it is booked."""
+
+    notice: Notice
+    credit: Credit
+    fingerprint: bytes

@@ -13,7 +13,7 @@ from microbatch.intake.deciding import note_told as note_told  # noqa: PLC0414
 from microbatch.intake.deciding import reject as reject  # noqa: PLC0414
 from microbatch.intake.deciding import tell as tell  # noqa: PLC0414
 from microbatch.intake.deciding import untold as untold  # noqa: PLC0414
-from microbatch.intake.model import Credit, Hold, HoldReason, Notice, Policy, judge
+from microbatch.intake.model import Booking, Credit, Hold, HoldReason, Notice, Policy, judge
 from microbatch.market import service as market
 from microbatch.messages import Outgoing, PaymentReceived
 from microbatch.pauses import service as pauses
@@ -37,7 +37,7 @@ def accumulate(
     different is a conflict, kept beside the first. A duplicate tells its event again: the copy
     before may have ended between its commit and its sending.
     """
-    notice = _notice(message)
+    notice = notice_of(message)
     store.lock_payment_id(tx, notice.payment_id)
     booked = store.fingerprint(tx, notice.payment_id)
     held = held_store.fingerprints(tx, notice.payment_id)
@@ -59,11 +59,10 @@ def accumulate(
 
 def _keep(tx: Transaction, notice: Notice, verdict: Credit | Hold, now: datetime) -> list[Outgoing]:
     if isinstance(verdict, Credit):
-        store.insert_payment(
-            tx, notice, verdict, fingerprint=notice.fingerprint, received_at=now, now=now
-        )
+        booking = Booking(notice, verdict, notice.fingerprint)
+        rows = store.insert_payments(tx, [booking], received_at=now, now=now)
         logger.info("payment_accumulated", payment_id=notice.payment_id, net_wei=verdict.net_wei)
-        return telling.of_booked(tx, notice.payment_id, notice.fingerprint, now)
+        return [telling.of_credited(row, now) for row in rows]
     held_store.insert(tx, notice, verdict, now)
     logger.warning("payment_held", payment_id=notice.payment_id, reason=verdict.reason.value)
     return telling.of_version(tx, notice.payment_id, notice.fingerprint, now)
@@ -78,7 +77,8 @@ def _conflict(booked: bytes | None, held: list[bytes], notice: Notice) -> Hold |
     )
 
 
-def _notice(message: PaymentReceived) -> Notice:
+def notice_of(message: PaymentReceived) -> Notice:
+    """A notification as it was sent."""
     return Notice(
         payment_id=message.payment_id,
         source=message.source,

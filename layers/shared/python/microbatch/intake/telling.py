@@ -23,10 +23,14 @@ def of_booked(
 ) -> list[Outgoing]:
     """The event of a payment that was credited as it came in."""
     booked = store.booked(tx, payment_id, fingerprint)
-    if booked is None:
-        return []
-    at = booked.pop("received_at")
-    return [event("payment.accumulated", payment_id, booked, occurred_at=at, now=now)]
+    return [of_credited(booked, now)] if booked else []
+
+
+def of_credited(booked: dict[str, Any], now: datetime) -> Outgoing:
+    """The event of a payment, from what its row tells of it."""
+    detail = {name: value for name, value in booked.items() if name != "received_at"}
+    at = booked["received_at"]
+    return event("payment.accumulated", booked["payment_id"], detail, occurred_at=at, now=now)
 
 
 def of_held(tx: Transaction, held: Held, now: datetime) -> Outgoing:

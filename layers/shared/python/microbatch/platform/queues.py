@@ -106,12 +106,13 @@ def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
         batch: list[Entry] = []
         size_bytes = 0
         for entry in of_queue:
+            entry_bytes = entry.size_bytes
             full = len(batch) == BATCH_ENTRIES_MAX
-            if batch and (full or size_bytes + entry.size_bytes > BATCH_BYTES_MAX):
+            if batch and (full or size_bytes + entry_bytes > BATCH_BYTES_MAX):
                 yield batch
                 batch, size_bytes = [], 0
             batch.append(entry)
-            size_bytes += entry.size_bytes
+            size_bytes += entry_bytes
         yield batch
 
 

@@ -31,6 +31,7 @@ from microbatch.wiring.steps import (
     one_by_one,
     send,
     step,
+    together,
     transact,
     webhook,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "signers",
     "step",
     "swap_policy",
+    "together",
     "transact",
     "webhook",
     "zone_logins",

@@ -2,12 +2,13 @@
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from microbatch import messages
-from microbatch.errors import ConfigurationError, InvalidToken, RetryLater
+from microbatch.errors import ConfigurationError, ExpiredToken, InvalidToken, RetryLater
 from microbatch.messages import QUEUES, Announcement, Outgoing
 from microbatch.wiring.parts import (
     checked,
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from microbatch.webhook import Receiver
 
+
+Together: TypeAlias = tuple[Set[str], list[Outgoing]]  # which messages are done, what they send
 
 # As API Gateway hands it over, base64 or not; itself it would take 10 MB. What a sender may send at
 # most is its receiver's business.
@@ -54,11 +57,13 @@ def send(outgoing: list[Outgoing]) -> None:
     """Sign and send; raises RetryLater when some could not be sent."""
     from microbatch.platform.queues import Entry  # noqa: PLC0415
 
+    families = {QUEUES[each.queue].key for each in outgoing}
+    keys = {family: secrets().signing_keys(family)[0] for family in families}
     queues().send(
         [
             Entry(
                 each.queue,
-                messages.body(each.message, secrets().signing_keys(QUEUES[each.queue].key)[0]),
+                messages.body(each.message, keys[QUEUES[each.queue].key]),
                 each.delay_seconds,
             )
             for each in outgoing
@@ -133,6 +138,46 @@ def step(record: "SQSRecord", act: Callable[..., list[Outgoing]], *arguments: An
     """A ledger stage: decode, one transaction, commit, then send what the new state calls for."""
     message = decoded(record)
     send(transact(lambda tx, now: act(message, tx, now, *arguments)))
+
+
+def together(
+    event: Mapping[str, Any], act: Callable[..., Together], policy: Callable[[], object]
+) -> dict[str, Any]:
+    """Act on an event's records in one transaction, as far as it goes; the event of what is left.
+
+    Whatever goes wrong concerns all of them, so that nothing is done: each takes its own step
+    then, and is judged by that alone.
+    """
+    from microbatch.platform.observability import count  # noqa: PLC0415
+
+    done: Set[str]
+    try:
+        checked()
+        readable = _readable(event["Records"])
+        done, outgoing = transact(lambda tx, now: act(readable, tx, now, policy()))
+        send(outgoing)
+    except Exception as error:
+        _warn("not_done_together", type(error).__name__)
+        return {**event}
+    if done:
+        count("processed", len(done))
+    return {
+        **event,
+        "Records": [each for each in event["Records"] if each["messageId"] not in done],
+    }
+
+
+def _readable(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """By id, the messages of the records that hold one; all are of one queue."""
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord  # noqa: PLC0415
+
+    queue = queue_name(SQSRecord(records[0]))
+    keys, now = secrets().signing_keys(QUEUES[queue].key), utc_now()
+    found = {}
+    for record in records:
+        with suppress(InvalidToken, ExpiredToken):
+            found[record["messageId"]] = messages.read(queue, record["body"], keys, now)
+    return found
 
 
 def ask(

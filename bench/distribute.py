@@ -1,0 +1,131 @@
+"""Sharing out what arrived, exactly, against one plain UPDATE of the rows and against a loop."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from typing import Any
+
+from bench import millions
+from bench.measure import Ratio, in_turns, ratio, said, seconds_of
+from bench.rows import client
+from bench.server import Server, connect, ledger
+from microbatch.conversion.distribution import distribute
+from microbatch.messages import BatchResult
+from microbatch.money import USDT_DECIMALS, coins, split_pro_rata
+
+MICROUSDT = 123_456_789_013
+ONE_BY_ONE_MAX = 20_000  # of a loop: as slow at the first rows as at the last
+Fields = Mapping[str, Any]
+
+
+def rows(server: Server, *, small: bool) -> Iterator[Ratio]:
+    """Both rows of the table."""
+    count, rounds = (2000, 1) if small else (millions.MILLION, 3)
+    with swapping(server, count) as fields:
+        taken = in_turns(
+            rounds,
+            first_too=True,
+            ours=lambda: server.on_a_copy(fields, share_out, count),
+            plain=lambda: server.on_a_copy(fields, _plain, count),
+            loop=lambda: server.on_a_copy(fields, _one_by_one, count),
+        )
+    what = f"distribute over {count:,} payments"
+    yield ratio(
+        "distribute_vs_update",
+        what,
+        "one plain UPDATE of the same rows",
+        taken["ours"],
+        taken["plain"],
+        goal=2,
+        at_least=False,
+        seconds=taken,
+    )
+    yield ratio(
+        "distribute_vs_row_by_row",
+        what,
+        f"a loop of UPDATEs in one transaction ({min(count, ONE_BY_ONE_MAX):,}, scaled up)",
+        taken["loop"],
+        taken["ours"],
+        goal=30,
+        at_least=True,
+        seconds=taken,
+    )
+
+
+def swapping(server: Server, count: int) -> Any:
+    """A database with a batch of that many payments, its USDT there."""
+    return server.prepared(lambda fields: _fill(fields, count))
+
+
+def _fill(fields: Fields, count: int) -> None:
+    with said(f"{count:,} payments of a batch"):
+        client(fields, millions.CLIENT)
+        millions.payments(fields, count, "swapping", batch=millions.BATCH)
+        millions.batch(fields, millions.BATCH, "finished", MICROUSDT)
+        millions.settled(fields)
+
+
+def share_out(fields: Fields, count: int) -> float:
+    """Seconds of the service `swap_executed` calls, commit included; the shares are checked."""
+    message = BatchResult(
+        batch_conversion_id=millions.BATCH,
+        cn_api_id="AAAABBBBCCCC22",
+        tx_hash="0x" + "ab" * 32,
+        actual_usdt_received=float(coins(MICROUSDT, USDT_DECIMALS)),
+        timestamp=1_800_000_000,
+    )
+    with ledger(fields) as database:
+
+        def run() -> None:
+            with database.transaction() as tx:
+                row = tx.one("SELECT now() AS now")
+                assert row is not None
+                assert distribute(message, tx, row["now"])
+
+        taken = seconds_of(run)
+        with database.transaction() as tx:
+            given = tx.one(
+                "SELECT count(*) AS payments, sum(share_microusdt) AS microusdt FROM payments"
+                " WHERE state = 'converted'"
+            )
+        assert given == {"payments": count, "microusdt": MICROUSDT}
+    return taken
+
+
+def _plain(fields: Fields, count: int) -> float:
+    with closing(connect(fields)) as connection, connection.cursor() as cursor:
+
+        def run() -> None:
+            cursor.execute(
+                "UPDATE payments SET state = 'converted', state_since = now(), share_microusdt = 1"
+                " WHERE batch_id = %(batch)s",
+                {"batch": millions.BATCH},
+            )
+            assert cursor.rowcount == count
+
+        return seconds_of(run)
+
+
+def _one_by_one(fields: Fields, count: int) -> float:
+    """Seconds of a loop over all rows, from those of the first ones."""
+    part = min(count, ONE_BY_ONE_MAX)
+    with closing(connect(fields)) as connection, connection.cursor() as cursor:
+
+        def run() -> None:
+            cursor.execute("BEGIN")
+            cursor.execute(
+                "SELECT payment_id, convertible_wei FROM payments WHERE batch_id = %(batch)s"
+                " ORDER BY payment_id LIMIT %(part)s",
+                {"batch": millions.BATCH, "part": part},
+            )
+            found = cursor.fetchall()
+            for (name, _), share in zip(
+                found, split_pro_rata(MICROUSDT, [int(wei) for _, wei in found]), strict=True
+            ):
+                cursor.execute(
+                    "UPDATE payments SET state = 'converted', state_since = now(),"
+                    " share_microusdt = %(share)s WHERE payment_id = %(name)s",
+                    {"share": share, "name": name},
+                )
+            cursor.execute("COMMIT")
+
+        return seconds_of(run) / part * count
