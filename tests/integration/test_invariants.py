@@ -150,6 +150,12 @@ SPOILT: list[tuple[set[str], str]] = [
     ({ROWS_OF_PAYOUT}, payment(11, "state = 'paid'")),
     ({ROWS_OF_PAYOUT}, payment(6, "payout_id = NULL")),
     ({ROWS_OF_PAYOUT, OF_CLAIM}, payout(DUE, "amount_units = 6")),
+    # exactly two payments, and exactly none; their swap is of another amount
+    ({OF_CLAIM}, payment(12, f"state = 'in_payout', payout_id = '{DUE}'") + ";"
+     + payout(DUE, "payments_count = 2, amount_units = 8")),
+    ({OF_CLAIM}, payment(11, "state = 'converted', payout_id = NULL") + ";"
+     + payout(DUE, "payments_count = 0, amount_units = 0")),
+    ({ROWS_OF_PAYOUT}, payout(DUE, "state = 'parked', payments_count = 2")),
     (set(), payout(LOST, "payments_count = 9")),  # it is over
     (set(), payout(REROUTED, "payments_count = 9")),
     ({"a_payment_is_in_a_live_payout_or_none"}, payment(1, f"payout_id = '{LOST}'")),
@@ -239,6 +245,24 @@ def test_all_that_was_paid_may_come_back(books: Transaction) -> None:
     whole = swap("REFUNDED", "refunded_units = 97")
 
     assert spoilt(books, whole, payment(4, "refund_loss_wei = 0")) == set()
+
+
+def test_the_losses_of_two_swaps_are_booked_together(books: Transaction) -> None:
+    another = swap("OPEN", "state = 'refunded', refunded_units = 90")
+
+    assert LOSSES in spoilt(books, another)
+    assert LOSSES not in spoilt(books, another, payment(8, "refund_loss_wei = 7"))
+
+
+@pytest.mark.parametrize("state", ["released", "rerouted"])
+@pytest.mark.parametrize("of_transfer", ["rejected", "failed", "signed", "settled"])
+def test_of_a_payout_that_was_given_up_no_transfer_lives(
+    books: Transaction, state: str, of_transfer: str
+) -> None:
+    given_up = payout(TO_XMR, f"state = '{state}'")
+
+    found = spoilt(books, given_up, transfer("TOXMR", f"state = '{of_transfer}'"))
+    assert (TRANSFERS in found) == (of_transfer in ("signed", "settled"))
 
 
 def test_a_refunded_batch_is_released(books: Transaction) -> None:

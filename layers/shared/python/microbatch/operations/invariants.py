@@ -166,11 +166,7 @@ WHAT_A_CLIENT_HAS_ADDS_UP = """
        OR received_wei <> fee_wei + refund_loss_wei + pending_wei + waiting_instant_wei
             + in_batch_wei + converted_wei + in_payout_wei + paid_wei + parked_wei
 """
-ALL = {
-    name.lower(): query
-    for name, query in list(globals().items())
-    if name.isupper() and isinstance(query, str)
-}
+ALL = {name.lower(): query for name, query in list(globals().items()) if name.isupper()}
 
 
 def broken_invariants(database: Database) -> list[str]:
