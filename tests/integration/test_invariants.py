@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from microbatch.operations.invariants import ALL, broken_invariants
+from microbatch.operations.invariants import ALL, broken_in, broken_invariants
 from microbatch.platform.database import Database, Transaction
 from tests.integration.right_books import (
     AT_ONCE,
@@ -22,11 +22,6 @@ DISTRIBUTED = "UPDATE batches SET {} WHERE state = 'distributed'"
 REST = "UPDATE {} SET {} WHERE unique_id = '{}'"
 
 
-def broken(tx: Transaction) -> set[str]:
-    """The invariants that do not hold."""
-    return {name for name, query in ALL.items() if tx.all(query)}
-
-
 @pytest.fixture(scope="module")
 def books(module_database: Database) -> Iterator[Transaction]:
     """Right books, written once; every test undoes what it does to them."""
@@ -40,7 +35,7 @@ def spoilt(books: Transaction, *statements: str) -> set[str]:
         for statement in statements:
             assert books.execute(statement), "it spoils nothing"
         point.rollback()
-        return broken(books)
+        return set(broken_in(books))
 
 
 def payment(number: int, change: str) -> str:
@@ -73,13 +68,13 @@ def held(number: int, change: str) -> str:
 
 def test_books_that_are_right_break_nothing(books: Transaction) -> None:
     with books.savepoint():
-        assert broken(books) == set()
+        assert broken_in(books) == []
 
 
 def test_books_are_right_again_after_each_fault(books: Transaction) -> None:
     assert spoilt(books, payment(1, "batch_id = NULL")) != set()
     with books.savepoint():
-        assert broken(books) == set()
+        assert broken_in(books) == []
 
 
 ATTEMPTS = "attempts_pay_the_transfer"
