@@ -132,16 +132,20 @@ class Doors:
 
     def deliver(self, queue: str, *bodies: str) -> int:
         """Send bodies to a queue and have its function take them; how many it did not finish."""
-        for body in bodies:
-            self._sqs.send_message(QueueUrl=self._urls[queue], MessageBody=body)
-        records = [_record(queue, message) for message in self._receive(queue)]
+        url = self._urls[queue]
+        sent = {
+            self._sqs.send_message(QueueUrl=url, MessageBody=each)["MessageId"] for each in bodies
+        }
+        # what failed a while ago may be back by now; that is for another invocation
+        received = [each for each in self._receive(queue) if each["MessageId"] in sent]
+        records = [_record(queue, message) for message in received]
         assert len(records) == len(bodies)
         answer = self.invoke(CONSUMER[queue].name, {"Records": records})
         failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]}
         for record in records:
             if record["messageId"] not in failed:
                 handle = record["receiptHandle"]
-                self._sqs.delete_message(QueueUrl=self._urls[queue], ReceiptHandle=handle)
+                self._sqs.delete_message(QueueUrl=url, ReceiptHandle=handle)
         return len(failed)
 
     def bury(self, queue: str, body: str, **attributes: str) -> str:
