@@ -50,6 +50,7 @@ class Doors:
         wallet: str,
     ) -> None:
         self._monkeypatch = monkeypatch
+        boto3.setup_default_session()  # of the functions; whoever listens in does so there
         self._sqs = _client("sqs")
         self._vault = _client("secretsmanager")
         self._queues = {
