@@ -9,13 +9,14 @@ import hashlib
 import importlib
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, get_type_hints
 
 import boto3
 import pytest
+from moto.backends import get_backend
 
 from cdk.config import LOCAL
 from cdk.stages import BY_NAME, CONSUMER, DATABASE_OWNER, STAGES, Stage
@@ -28,7 +29,8 @@ from tests.fakes.logins import logins
 from tests.fakes.pipeline import FEED, KEY, TOKEN
 
 BUS = "microbatch-local-events"
-ARN = "arn:aws:sqs:eu-central-1:123456789012:"
+ACCOUNT, REGION = "123456789012", "eu-central-1"
+ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:"
 FAMILIES = {carrier.key for carrier in QUEUES.values()}
 KEYS = {family: hashlib.sha256(family.encode()).hexdigest() for family in FAMILIES}
 IPN_SECRET = "ipn-secret"
@@ -48,14 +50,16 @@ class Doors:
         wallet: str,
     ) -> None:
         self._monkeypatch = monkeypatch
-        self._sqs = boto3.client("sqs")
-        self._vault = boto3.client("secretsmanager")
-        self._urls = {
-            name: self._sqs.create_queue(QueueName=LOCAL.prefix + name)["QueueUrl"]
+        boto3.setup_default_session()  # of the functions; whoever listens in does so there
+        self._sqs = _client("sqs")
+        self._vault = _client("secretsmanager")
+        self._queues = {
+            name: _books_of("sqs").create_queue(LOCAL.prefix + name)
             for queue in QUEUES
             for name in (queue, f"{queue}-dlq")
         }
-        boto3.client("events").create_event_bus(Name=BUS)
+        self._urls = {name: queue.physical_resource_id for name, queue in self._queues.items()}
+        _books_of("events").create_event_bus(BUS)
         others = {secret: f"value of {secret}" for stage in STAGES for secret in stage.all_secrets}
         values = (
             others
@@ -84,10 +88,11 @@ class Doors:
 
     def set_secret(self, name: str, value: str | None) -> None:
         """Give a secret another value, or None to take it away."""
-        with suppress(self._vault.exceptions.ResourceNotFoundException):
-            self._vault.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+        secrets = _books_of("secretsmanager")
+        if name in secrets.secrets:
+            secrets.delete_secret(name, None, force_delete_without_recovery=True)
         if value is not None:
-            self._vault.create_secret(Name=name, SecretString=value)
+            secrets.create_secret(name, value, None, None, None, None, None, [], False)
 
     def drop_queue(self, name: str) -> None:
         """As if SQS did not take messages for this queue."""
@@ -128,16 +133,20 @@ class Doors:
 
     def deliver(self, queue: str, *bodies: str) -> int:
         """Send bodies to a queue and have its function take them; how many it did not finish."""
-        for body in bodies:
-            self._sqs.send_message(QueueUrl=self._urls[queue], MessageBody=body)
-        records = [_record(queue, message) for message in self._receive(queue)]
+        url = self._urls[queue]
+        sent = {
+            self._sqs.send_message(QueueUrl=url, MessageBody=each)["MessageId"] for each in bodies
+        }
+        # what failed a while ago may be back by now; that is for another invocation
+        received = [each for each in self._receive(queue) if each["MessageId"] in sent]
+        records = [_record(queue, message) for message in received]
         assert len(records) == len(bodies)
         answer = self.invoke(CONSUMER[queue].name, {"Records": records})
         failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]}
         for record in records:
             if record["messageId"] not in failed:
                 handle = record["receiptHandle"]
-                self._sqs.delete_message(QueueUrl=self._urls[queue], ReceiptHandle=handle)
+                self._sqs.delete_message(QueueUrl=url, ReceiptHandle=handle)
         return len(failed)
 
     def bury(self, queue: str, body: str, **attributes: str) -> str:
@@ -179,16 +188,13 @@ class Doors:
 
     def counts(self) -> dict[str, int]:
         """How many messages are in each queue that is not empty, delayed and in flight included."""
-        found = {}
-        for name, url in self._urls.items():
-            attributes = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
-            counted = sum(
-                int(attributes["Attributes"][f"ApproximateNumberOfMessages{each}"])
-                for each in ("", "NotVisible", "Delayed")
-            )
-            if counted:
-                found[name] = counted
-        return found
+        counted = {
+            name: queue.approximate_number_of_messages
+            + queue.approximate_number_of_messages_not_visible
+            + queue.approximate_number_of_messages_delayed
+            for name, queue in self._queues.items()
+        }
+        return {name: count for name, count in counted.items() if count}
 
     def _receive(self, name: str) -> list[dict[str, Any]]:
         answer = self._sqs.receive_message(
@@ -199,6 +205,17 @@ class Doors:
         )
         found: list[dict[str, Any]] = answer.get("Messages", [])
         return found
+
+
+@cache
+def _client(service: str) -> Any:
+    """A client for all tests: it keeps nothing but the way to moto."""
+    return boto3.client(service, region_name=REGION)
+
+
+def _books_of(service: str) -> Any:
+    """What moto keeps of a service: a test that needs forty things there need not ask for each."""
+    return get_backend(service)[ACCOUNT][REGION]
 
 
 def forget() -> None:

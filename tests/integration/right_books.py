@@ -121,7 +121,9 @@ def _payouts_by_exchange(tx: Transaction) -> None:
     insert(tx, "payouts", payout_id=LOST, unique_id="LOST", state="released", reason="refunded",
            amount_units=20, refunded_units=18)  # fmt: skip
     _exchange(tx, "LOST", LOST, 20, state="refunded", cn_api_id="cn5", refunded_units=18)
-    insert(tx, "token_receipts", swap_id="LOST", tx_hash=_hash(99), amount_units=18)
+    for log_index, units in enumerate((15, 3)):
+        insert(tx, "token_receipts", swap_id="LOST", tx_hash=_hash(99), log_index=log_index,
+               amount_units=units)  # fmt: skip
     _pays(tx, "LOST", 11, 20, cn_api_id="cn5", **USDT)
     insert(tx, "payouts", payout_id=DUE, unique_id="DUE", amount_units=5)
     insert(tx, "payments", payment_id="11", state="in_payout", payout_id=DUE, share_microusdt=5,

@@ -71,7 +71,7 @@ def main(words: Sequence[str]) -> int:
     )
     tallies: list[Tally] = []
     baselines: dict[tuple[str, ...], Baseline] = {}
-    with standing() as runs:
+    with standing(modules) as runs:
         for module in modules:
             if module.tests not in baselines:
                 baselines[module.tests] = runs.baseline(module)

@@ -187,15 +187,16 @@ def _import_beforehand(names: Sequence[str]) -> None:
 
 
 @contextmanager
-def standing() -> Iterator[Runs]:
-    """Runs whose tests find a migrated database; everything is gone afterwards."""
+def standing(modules: Sequence[Module]) -> Iterator[Runs]:
+    """Runs whose tests find a migrated database, if any needs one; all is gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="microbatch-mutation-"))
     server = Postgres(folder / "postgres", fsync=False, dbname="migrated")
     try:
-        server.start()
-        os.environ[child.SERVER] = json.dumps(server.fields())
         runs = Runs(folder)
-        runs.have(_migrate)
+        if any(each.needs_database for each in modules):
+            server.start()
+            os.environ[child.SERVER] = json.dumps(server.fields())
+            runs.have(_migrate)
         yield runs
     finally:
         server.stop()

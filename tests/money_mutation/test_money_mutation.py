@@ -13,11 +13,13 @@ from tests.money_mutation.equivalent import EQUIVALENT, Equivalent
 from tests.money_mutation.found import mutants_of
 from tests.money_mutation.modules import MODULES
 from tests.money_mutation.mutant import Mutant, spliced
-from tests.money_mutation.report import Tally, difference, table
+from tests.money_mutation.report import SCORE_MIN_PERCENT, Tally, difference, table
 from tests.money_mutation.runs import Fate
 from tests.unit import documents
 
 SAMPLE = "40"
+DOCUMENT = child.ROOT / "docs" / "reliability.md"
+HEADING = "## Mutation run\n"
 NOBODY_LOOKS = """
 from dataclasses import replace
 from tests.money_mutation import __main__ as run
@@ -195,3 +197,18 @@ def test_what_is_called_equivalent_and_was_killed_is_a_false_claim(tmp_path: Pat
     tally.add(mutant, Fate.KILLED, claim)
 
     assert (tally.score_permille, tally.good) == (1000, False)
+
+
+def test_the_document_has_the_table_of_a_run_that_was_good_enough() -> None:
+    section = DOCUMENT.read_text(encoding="utf-8").partition(HEADING)[2].partition("\n## ")[0]
+    rows = {documents.codes(row[0])[0]: row[1:] for row in documents.table_rows(section)}
+
+    assert sorted(rows) == sorted([*(each.path for each in MODULES), "all"])
+    for mutants, ran, killed, timed_out, survived, equivalent, score in rows.values():
+        assert int(mutants) == int(ran) == int(killed) + int(survived) + int(equivalent) > 0
+        assert int(timed_out) <= int(killed)
+        assert 100 * int(killed) >= SCORE_MIN_PERCENT * (int(killed) + int(survived))
+        permille = 1000 * int(killed) // (int(killed) + int(survived))
+        assert score == f"{permille // 10}.{permille % 10} %"
+    *modules, total = ([int(cell) for cell in row[:-1]] for row in rows.values())
+    assert total == [sum(column) for column in zip(*modules, strict=True)]

@@ -1,6 +1,6 @@
 """What must hold at any instant, each as one query that must find nothing."""
 
-from microbatch.platform.database import Database
+from microbatch.platform.database import Database, Transaction
 
 BATCH_IS_ITS_ROWS = """
     SELECT batch_id FROM batches b
@@ -166,14 +166,15 @@ WHAT_A_CLIENT_HAS_ADDS_UP = """
        OR received_wei <> fee_wei + refund_loss_wei + pending_wei + waiting_instant_wei
             + in_batch_wei + converted_wei + in_payout_wei + paid_wei + parked_wei
 """
-ALL = {
-    name.lower(): query
-    for name, query in list(globals().items())
-    if name.isupper() and isinstance(query, str)
-}
+ALL = {name.lower(): query for name, query in list(globals().items()) if name.isupper()}
+
+
+def broken_in(tx: Transaction) -> list[str]:
+    """The names of the invariants that do not hold in what this transaction sees."""
+    return [name for name, query in ALL.items() if tx.all(query)]
 
 
 def broken_invariants(database: Database) -> list[str]:
     """The names of the invariants that do not hold at this instant."""
     with database.transaction() as tx:
-        return [name for name, query in ALL.items() if tx.all(query)]
+        return broken_in(tx)
