@@ -14,12 +14,15 @@ from tests.simulation.seams import Killed, Seams, current
 
 CHANGES = re.compile(r"\b(INSERT|UPDATE|DELETE)\b")
 ROW_LOCK = re.compile(r"FOR (NO KEY )?UPDATE|DO UPDATE")
+# Of the real clock: how long a statement takes is up to the machine.
+TIMEOUTS = re.compile(r"(_timeout) = '[^']*'")
 LOST = "server closed the connection unexpectedly"
 # How likely, in a rough run, for one statement, one commit.
 STATEMENT_LOST, COMMIT_LOST, CONNECT_LOST = 0.0004, 0.004, 0.01
 
 _real_connect = psycopg2.connect
 _changes: dict[str, bool] = {}
+_timeless: dict[str, str] = {}
 
 
 def changes(sql: str) -> bool:
@@ -27,6 +30,14 @@ def changes(sql: str) -> bool:
     found = _changes.get(sql)
     if found is None:
         found = _changes[sql] = bool(CHANGES.search(ROW_LOCK.sub("", sql)))
+    return found
+
+
+def timeless(sql: str) -> str:
+    """A statement without the time-outs it sets."""
+    found = _timeless.get(sql)
+    if found is None:
+        found = _timeless[sql] = TIMEOUTS.sub(r"\1 = 0", sql)
     return found
 
 
@@ -39,6 +50,7 @@ class Lines:
     clock: Clock
     severity: float
     execute: Callable[[int, Callable[[], None]], None] = lambda _pid, act: act()
+    settle: Callable[[], None] = lambda: None  # whoever waited for a lock goes on
     commits: int = 0  # of transactions that may have changed something
     down: bool = False  # nobody can connect
 
@@ -59,6 +71,28 @@ class SimulatedCursor(extras.RealDictCursor):
             self, str(query), lambda text: super(SimulatedCursor, self).execute(text, vars)
         )
 
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        """Some rows."""
+        return self._noted(super().fetchmany(size))
+
+    def fetchall(self) -> list[Any]:
+        """All rows."""
+        return self._noted(super().fetchall())
+
+    def _noted(self, rows: list[Any]) -> list[Any]:
+        lines = self.connection.lines  # type: ignore[attr-defined]
+        if lines is not None:
+            lines.chance.trace.note(f"rows {rows}")
+        return rows
+
+
+class SetUpCursor(extensions.cursor):
+    """A cursor by which the product sets a connection up: no time-out is of the real clock."""
+
+    def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002 - psycopg2's name
+        """One statement."""
+        super().execute(timeless(str(query)), vars)
+
 
 class SimulatedConnection(extensions.connection):
     """A connection that is lost when the chance of the run says so; its server stays well."""
@@ -72,6 +106,8 @@ class SimulatedConnection(extensions.connection):
         """A cursor of the simulation where the product asks for its kind."""
         if options.get("cursor_factory") is extras.RealDictCursor:
             options["cursor_factory"] = SimulatedCursor
+        else:
+            options.setdefault("cursor_factory", SetUpCursor)
         return super().cursor(*arguments, **options)
 
     def close(self) -> None:
@@ -97,7 +133,11 @@ class SimulatedConnection(extensions.connection):
                 self._lose()
             self.wrote = self.wrote or changes(sql)
             lines.seams.switch()
-            lines.execute(self.get_backend_pid(), lambda: run(sql))
+            try:
+                lines.execute(self.get_backend_pid(), lambda: run(timeless(sql)))
+            finally:  # by then it is this invocation's turn again
+                sent = (cursor.query or b"").decode("utf-8", "replace")
+                lines.chance.trace.note(f"sql {sent} {cursor.statusmessage}")
 
     def _begin(self, lines: Lines, run: Callable[[str], None]) -> None:
         if lines.strikes("database_lost_idle", CONNECT_LOST):
@@ -127,6 +167,8 @@ class SimulatedConnection(extensions.connection):
         if self.status != extensions.STATUS_READY or self.info.transaction_status:
             with super().cursor() as cursor:
                 cursor.execute("ROLLBACK")
+            if self.lines is not None:
+                self.lines.settle()
 
 
 @dataclass

@@ -14,7 +14,7 @@ from tests.simulation.chance import Chance
 
 SWITCHES = 0.35  # how likely at one point
 PATIENCE_SECONDS = 0.002  # before Postgres is asked whether a statement waits
-GIVES_UP_SECONDS = 60
+GIVES_UP_SECONDS = 600  # of a machine that may be very busy
 
 
 @dataclass
@@ -68,9 +68,11 @@ class Interleaving:
                 job.pid = 0
                 waited, job.blocked = job.blocked, False
                 job.paused = waited
-                self._changed.notify()
+                self._changed.notify_all()
             if waited:
                 self._wait_for_turn(job)
+            else:
+                self.settle()
 
     def _own(self) -> Job | None:
         return getattr(self._of_thread, "job", None)
@@ -78,7 +80,7 @@ class Interleaving:
     def _pause(self, job: Job) -> None:
         with self._changed:
             job.paused = True
-            self._changed.notify()
+            self._changed.notify_all()
         self._wait_for_turn(job)
 
     def _wait_for_turn(self, job: Job) -> None:
@@ -95,7 +97,7 @@ class Interleaving:
             job.error = error
         with self._changed:
             job.ended = job.paused = True
-            self._changed.notify()
+            self._changed.notify_all()
 
     # --- outside of them -------------------------------------------------------------------------
 
@@ -106,7 +108,7 @@ class Interleaving:
         for thread in threads:
             thread.start()
         while any(not job.ended for job in self._jobs):
-            self._settle()
+            self.settle()
             ready = [job for job in self._jobs if job.paused and not job.ended]
             if ready:
                 self._give_turn(self._chance.pick("turn", ready))
@@ -139,8 +141,12 @@ class Interleaving:
                         return
         raise RuntimeError("an interleaved job does not come to rest")
 
-    def _settle(self) -> None:
-        """Whoever waited for a lock has it by now, or still waits."""
+    def settle(self) -> None:
+        """Whoever waited for a lock has it by now, and its statement is over; or it still waits.
+
+        After every statement: else it would run beside the next ones of whoever has let it go, and
+        the machine would say which of them comes first.
+        """
         for job in self._jobs:
             while True:
                 with self._changed:

@@ -39,6 +39,7 @@ class Judge:
             return
         self._seen_at = at
         self.page = self.books.read()
+        self.world.chance.trace.note(f"books {self.page}")
         if self.page.broken:
             raise Wrong(self.page.broken[0], self._found(self.page.broken))
         self.memory.take(self.page)

@@ -1,6 +1,5 @@
 """One seed, from its plan to what came of it."""
 
-import hashlib
 import time
 import traceback
 
@@ -18,12 +17,11 @@ def simulate(
     plan: Plan,
     pool: Pool,
     books: Books,
-    only: frozenset[str] | None = None,
-    crash_at: tuple[str, str] | None = None,
+    chance: Chance,
+    crash_at: frozenset[tuple[str, str]] = frozenset(),
 ) -> Outcome:
     """Run one plan on an empty database."""
     began = time.monotonic()
-    chance = Chance(plan.seed, only)
     run = Run(plan, chance, pool, books, crash_at)
     standing.world = run.world
     outcome = Outcome(seed=plan.seed)
@@ -52,4 +50,4 @@ def _note(outcome: Outcome, run: Run) -> None:
     outcome.payments = run.people.accepted_count
     outcome.ends = run.judge.ends()
     outcome.steps, outcome.virtual_seconds = run.steps, world.clock.elapsed_seconds
-    outcome.digest = hashlib.sha256("\n".join(world.history).encode()).hexdigest()[:12]
+    outcome.digest = world.chance.trace.digest
