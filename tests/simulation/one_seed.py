@@ -48,6 +48,10 @@ def _note(outcome: Outcome, run: Run) -> None:
     outcome.reached.update({str(point): n for point, n in world.seams.reached.items()})
     outcome.crashed.update({(str(p), side): n for (p, side), n in world.seams.crashed.items()})
     outcome.payments = run.people.accepted_count
+    outcome.duplicates = run.judge.duplicates()
+    outcome.losses = run.judge.losses(run.people.readable())
+    # a run ends before its last message of a payment goes: that it would is counted all the same
+    outcome.losses = max(outcome.losses, int(outcome.broken == "a_payment_is_never_lost"))
     outcome.ends = run.judge.ends()
     outcome.steps, outcome.virtual_seconds = run.steps, world.clock.elapsed_seconds
     outcome.digest = world.chance.trace.digest

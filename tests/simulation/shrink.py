@@ -18,7 +18,9 @@ PARTS = ("crash_at", "only", "acts", "payments", "clients")
 class Shrinker:
     """Looks for a smaller task that breaks the same invariant."""
 
-    def __init__(self, pool: Workers, failed: Outcome, crash_at: frozenset[tuple[str, str]]) -> None:
+    def __init__(
+        self, pool: Workers, failed: Outcome, crash_at: frozenset[tuple[str, str]]
+    ) -> None:
         plan = draw_plan(failed.seed)
         self._pool, self._broken = pool, failed.broken
         self._until = time.monotonic() + BUDGET_SECONDS

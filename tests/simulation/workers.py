@@ -37,11 +37,14 @@ class Task:
 class Workers:
     """Processes that run tasks."""
 
-    def __init__(self, fields: dict[str, Any], count: int, planner: str) -> None:
+    def __init__(self, databases: Sequence[dict[str, Any]]) -> None:
         # fork: what is imported once need not be imported by each
         context = multiprocessing.get_context("fork")
-        self._count = count
-        self._pool = ProcessPoolExecutor(count, context, _begin, (fields, planner))
+        self._count = len(databases)
+        free = context.SimpleQueue()
+        for fields in databases:
+            free.put(fields)
+        self._pool = ProcessPoolExecutor(self._count, context, _begin, (free,))
 
     def run(self, task: Task) -> Outcome:
         """One task, now."""
@@ -72,18 +75,21 @@ class Workers:
 @contextmanager
 def workers(fields: dict[str, Any], count: int, planner: str = "usual") -> Iterator[Workers]:
     """So many workers on this server."""
-    made = Workers(fields, count, planner)
-    try:
+    from tests.simulation.databases import migrated  # noqa: PLC0415 - heavy
+
+    with ExitStack() as stack:
+        # one after the other: Postgres copies a database for one at a time
+        names = (f"simulation_{os.getpid()}_{number}" for number in range(1, count + 1))
+        databases = [stack.enter_context(migrated(fields, name, planner)) for name in names]
+        made = Workers(databases)
+        stack.callback(made.close)
         yield made
-    finally:
-        made.close()
 
 
-_stack = ExitStack()
 _own: dict[str, Any] = {}
 
 
-def _begin(fields: dict[str, Any], planner: str) -> None:
+def _begin(free: Any) -> None:
     """In a worker, once: its database, and every seam."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -94,9 +100,9 @@ def _begin(fields: dict[str, Any], planner: str) -> None:
     from tests.simulation import installed  # noqa: PLC0415 - heavy
     from tests.simulation.books import Books  # noqa: PLC0415
     from tests.simulation.connections import Pool, plain_connection  # noqa: PLC0415
-    from tests.simulation.databases import Emptied, migrated  # noqa: PLC0415
+    from tests.simulation.databases import Emptied  # noqa: PLC0415
 
-    own = _stack.enter_context(migrated(fields, f"simulation_{os.getpid()}", planner))
+    own = free.get()
     pool = Pool(own)
     installed.install(pool)
     connection = plain_connection(own)
