@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -149,6 +150,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--seeds", type=int, default=SEEDS, help="the most for each")
     parser.add_argument("--at-once", type=int, default=AT_ONCE, help="faults at a time")
     options = parser.parse_args(words)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # its server ends with it
     wrong = 0
     print(HEAD, end="", flush=True)
     for found in all_searched(options.names or list(faults()), options.seeds, options.at_once):

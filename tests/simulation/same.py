@@ -6,6 +6,7 @@ two runs differ, the first line in which they do is shown.
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -107,6 +108,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--load", type=int, default=0, help="processes that take time away")
     parser.add_argument("--conditions", type=int, default=len(CONDITIONS), help="the first of them")
     options = parser.parse_args(words)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # its server ends with it
     usual = CONDITIONS[0]
     expected: dict[int, str] = {}
     different = 0

@@ -1,5 +1,6 @@
 """Seeds side by side: each worker is a process with a database of its own."""
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -107,6 +108,7 @@ def _begin(free: Any) -> None:
     installed.install(pool)
     connection = plain_connection(own)
     _own.update(pool=pool, emptied=Emptied(connection), books=Books(connection))
+    gc.freeze()  # what is imported stays: nobody need look through it again
 
 
 def _run(task: Task) -> Outcome:

@@ -72,6 +72,7 @@ class World:
             self.wallets,
             plan.finality_blocks,
             plan.base_fee_gwei,
+            plan.severity,
             tell=self.tell,
         )
         self.office = Office(
