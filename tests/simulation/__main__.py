@@ -17,6 +17,7 @@ from tests.simulation import report, shrink
 from tests.simulation.campaign import Campaign
 from tests.simulation.databases import PLANNERS, server
 from tests.simulation.outcome import Outcome
+from tests.simulation.plan import draw_plan
 from tests.simulation.workers import Task, Workers, workers
 
 WORKERS = 2
@@ -37,6 +38,7 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--no-shrink", action="store_true", help="leave a failing history long")
     parser.add_argument("--planner", choices=PLANNERS, default="usual", help="how rows are found")
     parser.add_argument("--reversed", action="store_true", help="the last seed first")
+    parser.add_argument("--roughest", action="store_true", help="the roughest worlds first")
     parser.add_argument("--traces", type=Path, help="write every line of each run into this folder")
     parser.add_argument("--report", type=Path, help="write the figures here, as JSON")
     parser.add_argument("--quiet", action="store_true", help="no line for each seed")
@@ -79,7 +81,10 @@ def _tasks(options: argparse.Namespace) -> Iterator[Task]:
         yield shrink.read(options.again)
         return
     seeds = range(options.first, options.first + options.seeds)
-    for seed in reversed(seeds) if options.reversed else seeds:
+    order = list(reversed(seeds)) if options.reversed else list(seeds)
+    if options.roughest:
+        order.sort(key=lambda seed: -draw_plan(seed).severity)
+    for seed in order:
         trace_to = options.traces / f"{seed}.trace" if options.traces else None
         yield Task(seed, keeps_history=options.trace, trace_to=trace_to)
 

@@ -1,5 +1,6 @@
 """Connections to the real Postgres that can be lost, at every statement and around every commit."""
 
+import itertools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -175,27 +176,32 @@ class SimulatedConnection(extensions.connection):
 class Pool:
     """Real connections that are kept over the runs; what the product thinks closed is idle here."""
 
-    fields: dict[str, Any]
-    idle: list[SimulatedConnection] = field(default_factory=list)
+    fields: dict[str, Any]  # of its owner
+    idle: dict[str, list[SimulatedConnection]] = field(default_factory=dict)  # user → theirs
     used: list[SimulatedConnection] = field(default_factory=list)
     lines: Lines | None = None
 
-    def connect(self, **_options: Any) -> SimulatedConnection:
-        """In the place of psycopg2.connect."""
+    def connect(self, *, user: str, password: str, **_options: Any) -> SimulatedConnection:
+        """In the place of psycopg2.connect: by the login of the function's zone."""
         lines = self.lines
         assert lines is not None
         if lines.down or lines.strikes("database_refuses", CONNECT_LOST):
             raise psycopg2.OperationalError("connection refused")
         connection = lines.seams.effect(
-            "connect", lambda: self.idle.pop() if self.idle else self._new()
+            "connect", lambda: self._kept(user) or self._new(user, password)
         )
         connection.lines, connection.broken = lines, False
         self.used.append(connection)
         return connection
 
-    def _new(self) -> SimulatedConnection:
+    def _kept(self, user: str) -> SimulatedConnection | None:
+        idle = self.idle.get(user)
+        return idle.pop() if idle else None
+
+    def _new(self, user: str, password: str) -> SimulatedConnection:
+        login = {**self.fields, "username": user, "password": password}
         made: SimulatedConnection = _real_connect(
-            connection_factory=SimulatedConnection, **_as_psycopg2(self.fields)
+            connection_factory=SimulatedConnection, **_as_psycopg2(login)
         )
         made.autocommit = True
         made.retire = self._take_back  # type: ignore[method-assign]
@@ -205,7 +211,7 @@ class Pool:
         if connection in self.used:
             self.used.remove(connection)
             connection.undo()
-            self.idle.append(connection)
+            self.idle.setdefault(connection.info.user, []).append(connection)
 
     def lose_all(self) -> None:
         """The server is started anew: every connection there is is gone."""
@@ -221,7 +227,7 @@ class Pool:
     def close(self) -> None:
         """Really."""
         self.take_all_back()
-        for connection in self.idle:
+        for connection in itertools.chain(*self.idle.values()):
             extensions.connection.close(connection)
         self.idle.clear()
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from local.postgres import Postgres
 from microbatch.platform.database import Database
-from microbatch.platform.migration import migrate
+from microbatch.platform.migration import admit, migrate
+from tests.fakes.logins import logins
 from tests.simulation.connections import plain_connection
 
 MIGRATIONS = Path(__file__).parents[2] / "layers/shared/python/microbatch/migrations"
@@ -20,6 +21,7 @@ CLOCK = """
     CREATE SCHEMA clock;
     CREATE FUNCTION clock.now() RETURNS timestamptz LANGUAGE sql STABLE
         AS $$ SELECT current_setting('clock.now')::timestamptz $$;
+    GRANT USAGE ON SCHEMA clock TO PUBLIC;
 """
 SETTINGS = {
     "search_path": "public, clock, pg_catalog",
@@ -72,6 +74,7 @@ def migrated(
                 cursor.execute(f"ALTER DATABASE {name} SET {setting} = {value}")
         with closing(Database(lambda _fresh: fields)) as database:
             migrate(database, MIGRATIONS)
+            admit(database, logins(fields).values())
         yield fields
     finally:
         _administer(server_fields, f"DROP DATABASE {name} WITH (FORCE)")

@@ -94,7 +94,7 @@ def simulated(
             project.apply(copy, edits)
         words = ["--first", str(first), "--seeds", str(seeds), "--workers", "1", "--no-shrink"]
         ended = subprocess.run(
-            [sys.executable, "-m", "tests.simulation", *words],
+            [sys.executable, "-m", "tests.simulation", *words, "--roughest"],
             cwd=copy,
             env={
                 **os.environ,
