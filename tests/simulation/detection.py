@@ -130,7 +130,11 @@ def all_searched(names: Iterable[str], seeds: int, at_once: int) -> Iterator[Fou
         server() as postgres,
         ThreadPoolExecutor(at_once) as pool,
     ):
-        yield from pool.map(lambda name: searched(name, Path(folder), postgres, seeds), names)
+        try:
+            yield from pool.map(lambda name: searched(name, Path(folder), postgres, seeds), names)
+        except BaseException:  # interrupted: what has not begun is not done any more
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def write(found: Found) -> None:
