@@ -31,7 +31,7 @@ PERIODS = {
 }
 STORM_SECONDS = 3 * HOUR  # after the last payment
 REORGANISES = 0.12
-STEPS_MAX = 4000
+STEPS_MAX = 8000  # an outage of an hour takes thousands, of tries in vain
 OVERLAP_SECONDS = 20
 DAYS_MAX = 2.5
 
