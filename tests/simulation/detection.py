@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,14 +124,16 @@ def searched(name: str, folder: Path, postgres: Mapping[str, Any], seeds: int) -
 
 
 def all_searched(names: Iterable[str], seeds: int, at_once: int) -> Iterator[Found]:
-    """What came of each, in their order."""
+    """What came of each, as they end; all on one server."""
     with (
         tempfile.TemporaryDirectory(prefix="microbatch-detection-") as folder,
         server() as postgres,
         ThreadPoolExecutor(at_once) as pool,
     ):
         try:
-            yield from pool.map(lambda name: searched(name, Path(folder), postgres, seeds), names)
+            begun = [pool.submit(searched, name, Path(folder), postgres, seeds) for name in names]
+            for ended in as_completed(begun):
+                yield ended.result()
         except BaseException:  # interrupted: what has not begun is not done any more
             pool.shutdown(wait=False, cancel_futures=True)
             raise
