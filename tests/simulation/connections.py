@@ -16,7 +16,7 @@ from tests.simulation.seams import Killed, Seams, current
 CHANGES = re.compile(r"\b(INSERT|UPDATE|DELETE)\b")
 ROW_LOCK = re.compile(r"FOR (NO KEY )?UPDATE|DO UPDATE")
 # Of the real clock: how long a statement takes is up to the machine.
-TIMEOUTS = re.compile(r"(_timeout) = '[^']*'")
+TIMEOUTS = re.compile(r"SET (LOCAL )?\w+_timeout = '[^']*';?\s*")
 LOST = "server closed the connection unexpectedly"
 # How likely, in a rough run, for one statement, one commit.
 STATEMENT_LOST, COMMIT_LOST, CONNECT_LOST = 0.0004, 0.004, 0.01
@@ -35,10 +35,10 @@ def changes(sql: str) -> bool:
 
 
 def timeless(sql: str) -> str:
-    """A statement without the time-outs it sets."""
+    """A statement without the time-outs it sets; "" when it sets nothing else."""
     found = _timeless.get(sql)
     if found is None:
-        found = _timeless[sql] = TIMEOUTS.sub(r"\1 = 0", sql)
+        found = _timeless[sql] = TIMEOUTS.sub("", sql)
     return found
 
 
@@ -134,8 +134,11 @@ class SimulatedConnection(extensions.connection):
                 self._lose()
             self.wrote = self.wrote or changes(sql)
             lines.seams.switch()
+            text = timeless(sql)
+            if not text:
+                return
             try:
-                lines.execute(self.get_backend_pid(), lambda: run(timeless(sql)))
+                lines.execute(self.get_backend_pid(), lambda: run(text))
             finally:  # by then it is this invocation's turn again
                 sent = (cursor.query or b"").decode("utf-8", "replace")
                 lines.chance.trace.note(f"sql {sent} {cursor.statusmessage}")
