@@ -25,6 +25,7 @@ class Job:
     act: Callable[[], None]
     go: threading.Event = field(default_factory=threading.Event)
     pid: int = 0  # of the server's process that is at a statement of ours; 0: none
+    statement: int = 0  # its number: one that waits is not taken for the next
     blocked: bool = False
     paused: bool = True
     ended: bool = False
@@ -38,6 +39,7 @@ class Interleaving:
         self._chance, self._ask = chance, ask
         self._jobs: list[Job] = []
         self._changed = threading.Condition()
+        self._asking = threading.Lock()
         self._of_thread = threading.local()
         self.deadlocks = 0
 
@@ -60,7 +62,8 @@ class Interleaving:
         if job is None:
             act()
             return
-        job.pid = pid
+        with self._changed:
+            job.pid, job.statement = pid, job.statement + 1
         try:
             act()
         finally:
@@ -133,10 +136,10 @@ class Interleaving:
             with self._changed:
                 if self._changed.wait_for(lambda: job.paused, PATIENCE_SECONDS):
                     return
-                pid = job.pid
+                pid, statement = job.pid, job.statement
             if pid and self._is_blocked(pid):
                 with self._changed:
-                    if job.pid == pid and not job.paused:
+                    if job.pid and job.statement == statement and not job.paused:
                         job.blocked = True
                         return
         raise RuntimeError("an interleaved job does not come to rest")
@@ -159,7 +162,8 @@ class Interleaving:
                     self._changed.wait_for(lambda job=job: not job.blocked, PATIENCE_SECONDS)
 
     def _is_blocked(self, pid: int) -> bool:
-        return bool(self._ask("SELECT cardinality(pg_blocking_pids(%s)) > 0", pid))
+        with self._asking:  # over one connection, and its answer is for whoever has asked
+            return bool(self._ask("SELECT cardinality(pg_blocking_pids(%s)) > 0", pid))
 
     def _break_deadlock(self) -> None:
         """All wait for each other: one of them is told so, as Postgres would."""

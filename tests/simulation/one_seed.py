@@ -6,7 +6,7 @@ import traceback
 from tests.simulation.books import Books
 from tests.simulation.chance import Chance
 from tests.simulation.connections import Pool
-from tests.simulation.installed import standing
+from tests.simulation.installed import forget, standing
 from tests.simulation.outcome import Outcome, Wrong
 from tests.simulation.plan import Plan
 from tests.simulation.run import Run
@@ -24,6 +24,7 @@ def simulate(
     began = time.monotonic()
     run = Run(plan, chance, pool, books, crash_at)
     standing.world = run.world
+    forget()
     outcome = Outcome(seed=plan.seed)
     try:
         run.run()

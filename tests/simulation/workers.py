@@ -108,6 +108,7 @@ def _begin(free: Any) -> None:
     installed.install(pool)
     connection = plain_connection(own)
     _own.update(pool=pool, emptied=Emptied(connection), books=Books(connection))
+    installed.forget()
     gc.freeze()  # what is imported stays: nobody need look through it again
 
 
