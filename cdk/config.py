@@ -1,15 +1,15 @@
 """What differs between the environments `local`, `dev` and `prod`, typed and in one place.
 
-`Settings` is what the functions read as environment variables; `Environment` adds what only the
-deployment needs. Values that are known only when the stack is brought up (the host wallet, the
-addresses of a local chain) come from the CDK context, for example `-c host_wallet=0x…`.
+`Settings` (cdk/settings.py) is what the functions read as environment variables; `Environment`
+adds what only the deployment needs. Values that are known only when the stack is brought up (the
+host wallet, the addresses of a local chain) come from the CDK context, for example
+`-c host_wallet=0x…`.
 """
 
 import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from decimal import Decimal
 
 from aws_cdk import RemovalPolicy
 from aws_cdk.aws_logs import RetentionDays
@@ -17,9 +17,7 @@ from aws_cdk.aws_logs import RetentionDays
 from cdk.compressed_time import CONTEXT_KEY as COMPRESSED_DAY
 from cdk.compressed_time import DAY_SECONDS as DAY_SECONDS  # noqa: PLC0414 - for the others
 from cdk.compressed_time import compressed
-
-WEI_PER_GWEI = 10**9
-WEI_PER_ETH = 10**18
+from cdk.settings import Settings
 
 ADDRESS_PATTERN = "0x[0-9a-fA-F]{40}"
 WALLET_PATTERN = f"{ADDRESS_PATTERN}(@[0-9]+)?"
@@ -41,76 +39,6 @@ CONTEXT_SETTINGS = {
     "chain_id": "chain_id",
     "wallet_key_source": "wallet_key_source",
 }
-
-# Where the host wallet's key is: the text of a secret, or a key that never leaves KMS.
-WALLET_KEY_SOURCES = ("secret", "kms")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """The functions' settings: each field is the environment variable of its name in capitals."""
-
-    chain_id: int
-    # One or more, by white space. USDT and refunds arrive at the first, and tokens are paid from
-    # it. One that has sent anything before it is ours is named with its count: 0x…@17.
-    host_wallet_address: str = ""
-    usdt_address: str = ""
-    eth_usd_feed_address: str = ""
-    changenow_url: str = ""
-    tp_flat_fee: Decimal = Decimal(3)  # percent
-    wallet_key_source: str = "secret"  # one of WALLET_KEY_SOURCES
-
-    retry_wait_seconds: int = 60
-    retry_deadline_seconds: int = DAY_SECONDS
-    renew_at_receives: int = 900
-    poll_wait_seconds: int = 60
-    slow_poll_wait_seconds: int = 3600
-    slow_poll_after_seconds: int = DAY_SECONDS
-    stale_after_seconds: int = 300
-    # Past these a row counts as over age, with an alarm (microbatch.operations.lifetimes).
-    hop_max_age_seconds: int = 3600  # of what takes minutes when everybody is well
-    exchange_max_age_seconds: int = 2 * DAY_SECONDS  # held for verification up to that is normal
-    decision_max_age_seconds: int = DAY_SECONDS  # of what waits for a person
-
-    confirmations: int = 12
-    approval_max_age_seconds: int = 600
-    preflight_max_age_seconds: int = 60
-    observation_period_seconds: int = 600
-    observation_max_age_seconds: int = 1800
-
-    # Periods of the schedules.
-    threshold_check_minutes: int = 15
-    payout_scheduler_minutes: int = 5
-    reconciler_minutes: int = 1
-
-    batch_max_age_seconds: int = DAY_SECONDS
-    batch_max_payments: int = 100_000
-    batch_max_wei: int = 50 * WEI_PER_ETH
-    payment_max_wei: int = 10 * WEI_PER_ETH
-    payment_max_times_invoice: int = 5
-    sanity_band_percent: int = 25
-    provider_minimum_margin_percent: int = 5
-
-    address_hold_seconds: int = DAY_SECONDS  # nothing is paid to a client so long after a change
-    payout_retry_seconds: int = 3600
-    first_payout_max_usd: int = 0  # to an address that was never paid; 0: as any other
-
-    transfer_max_wei: int = 50 * WEI_PER_ETH
-    transfer_max_microusdt: int = 100_000 * 10**6
-    payee_allow_list: str = "everybody"  # or addresses by white space: nobody else is paid
-    daily_max_wei: int = 200 * WEI_PER_ETH  # of each wallet, like the next
-    daily_max_microusdt: int = 400_000 * 10**6
-    nonce_window: int = 16  # nonces in flight per wallet
-    max_fee_per_gas_ceiling_wei: int = 300 * WEI_PER_GWEI
-    gas_cost_max_percent: int = 25  # of what is paid
-    gas_limit_ceiling: int = 200_000
-    bump_after_blocks: int = 3
-    gas_reserve_wei: int = 5 * WEI_PER_ETH // 1000
-
-    def __post_init__(self) -> None:
-        if self.wallet_key_source not in WALLET_KEY_SOURCES:
-            choices = ", ".join(WALLET_KEY_SOURCES)
-            raise ValueError(f"wallet_key_source={self.wallet_key_source}: choose one of {choices}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ import pytest
 
 from cdk import config
 from cdk.compressed_time import CONTEXT_KEY, LEAST_SECONDS, SECONDS, compressed
-from cdk.config import DAY_SECONDS, Settings
+from cdk.config import DAY_SECONDS
+from cdk.settings import Settings
 
 
 def _local(day_seconds: str) -> config.Environment:

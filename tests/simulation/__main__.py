@@ -15,8 +15,9 @@ os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
 
 from tests.simulation import report, shrink
 from tests.simulation.campaign import Campaign
-from tests.simulation.databases import server
+from tests.simulation.databases import PLANNERS, server
 from tests.simulation.outcome import Outcome
+from tests.simulation.plan import draw_plan
 from tests.simulation.workers import Task, Workers, workers
 
 WORKERS = 2
@@ -35,6 +36,10 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--trace", action="store_true", help="print every history")
     parser.add_argument("--cover", action="store_true", help="end processes everywhere")
     parser.add_argument("--no-shrink", action="store_true", help="leave a failing history long")
+    parser.add_argument("--planner", choices=PLANNERS, default="usual", help="how rows are found")
+    parser.add_argument("--reversed", action="store_true", help="the last seed first")
+    parser.add_argument("--roughest", action="store_true", help="the roughest worlds first")
+    parser.add_argument("--traces", type=Path, help="write every line of each run into this folder")
     parser.add_argument("--report", type=Path, help="write the figures here, as JSON")
     parser.add_argument("--quiet", action="store_true", help="no line for each seed")
     return parser.parse_args(words)
@@ -44,7 +49,7 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
 def _workers(options: argparse.Namespace) -> Iterator[Workers]:
     given = os.environ.get(POSTGRES)
     standing: Any = nullcontext(json.loads(given)) if given else server()
-    with standing as fields, workers(fields, options.workers) as made:
+    with standing as fields, workers(fields, options.workers, options.planner) as made:
         yield made
 
 
@@ -75,8 +80,13 @@ def _tasks(options: argparse.Namespace) -> Iterator[Task]:
     if options.again:
         yield shrink.read(options.again)
         return
-    for seed in range(options.first, options.first + options.seeds):
-        yield Task(seed, keeps_history=options.trace)
+    seeds = range(options.first, options.first + options.seeds)
+    order = list(reversed(seeds)) if options.reversed else list(seeds)
+    if options.roughest:
+        order.sort(key=lambda seed: -draw_plan(seed).severity)
+    for seed in order:
+        trace_to = options.traces / f"{seed}.trace" if options.traces else None
+        yield Task(seed, keeps_history=options.trace, trace_to=trace_to)
 
 
 def _tell(outcome: Outcome, options: argparse.Namespace) -> None:

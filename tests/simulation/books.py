@@ -83,6 +83,9 @@ class Page:
         self._raw = raw
         self._read: dict[str, Rows] = {}
 
+    def __str__(self) -> str:
+        return f"{self.broken} {self._raw}"
+
     def __getattr__(self, table: str) -> Rows:
         if table.startswith("_") or table not in self._raw:
             raise AttributeError(table)

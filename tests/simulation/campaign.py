@@ -11,7 +11,8 @@ from tests.simulation.workers import Task, Workers
 
 COMMAND = "python -m tests.simulation"
 FOLDER = Path(__file__).parents[2] / ".local/simulation"
-ROUNDS_MAX = 4  # of covering: what ends elsewhere comes to new places
+ROUNDS_MAX = 8  # of covering: what ends elsewhere comes to new places
+ENDS_MAX = 12  # of processes, told to one run: each changes what comes after it
 
 
 class Campaign:
@@ -33,11 +34,21 @@ class Campaign:
 
     def cover(self, tell: Callable[[Outcome], None]) -> None:
         """End processes wherever none has ended yet, in a seed that comes there."""
-        for _ in range(ROUNDS_MAX):
-            missing = self.tally.missing
-            if not missing or self.failed:
+        for number in range(ROUNDS_MAX):
+            if not self.tally.missing or self.failed:
                 return
-            self.run([Task(self.tally.seen_in[each[0]], crash_at=each) for each in missing], tell)
+            most = max(1, ENDS_MAX >> number)
+            self.run([Task(seed, crash_at=ends) for seed, ends in self._aimed(most)], tell)
+
+    def _aimed(self, most: int) -> Iterator[tuple[int, frozenset[tuple[str, str]]]]:
+        """Seed, and where in it processes are to end: at up to so many places."""
+        places: dict[int, list[tuple[str, str]]] = {}
+        for each in self.tally.missing:
+            _, seed = self.tally.seen_in[each[0]]
+            places.setdefault(seed, []).append(each)
+        for seed, found in sorted(places.items()):
+            for start in range(0, len(found), most):
+                yield seed, frozenset(found[start : start + most])
 
     def explain(self, *, shrinks: bool) -> None:
         """What has failed, as short as it can be made, and how to see it again."""
@@ -45,7 +56,7 @@ class Campaign:
             return
         task, outcome = self.failed
         again = f"{COMMAND} --first {task.seed} --seeds 1 --trace"
-        if task.crash_at is not None or task.only is not None:
+        if task.crash_at or task.only is not None:
             again = self._written(task)
         if shrinks and outcome.broken != "simulation":
             began = time.monotonic()

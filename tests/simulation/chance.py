@@ -9,6 +9,8 @@ from hashlib import blake2b
 from random import Random
 from typing import TypeVar
 
+from tests.simulation.trace import Trace
+
 T = TypeVar("T")
 
 UNIT = 2**64
@@ -17,8 +19,11 @@ UNIT = 2**64
 class Chance:
     """Every draw of one seed. `only`: of all that could strike, what may; None for everything."""
 
-    def __init__(self, seed: int, only: frozenset[str] | None = None) -> None:
+    def __init__(
+        self, seed: int, only: frozenset[str] | None = None, trace: Trace | None = None
+    ) -> None:
         self.seed = seed
+        self.trace = trace or Trace()
         self.troubled = True  # else nothing strikes
         self.struck: list[str] = []
         self.faults: Counter[str] = Counter()
@@ -31,6 +36,7 @@ class Chance:
             return False
         name = self.numbered(f"{kind}:{about}")
         hit = self.unit(name) < likely if self._only is None else name in self._only
+        self.trace.note(f"draw {name} {hit}")
         if hit:
             self.struck.append(name)
             self.faults[kind] += 1
@@ -43,7 +49,9 @@ class Chance:
 
     def next_unit(self, about: str) -> float:
         """A number from 0 to 1, another one each time."""
-        return self.unit(self.numbered(about))
+        name = self.numbered(about)
+        self.trace.note(f"draw {name}")
+        return self.unit(name)
 
     def pick(self, about: str, options: Sequence[T]) -> T:
         """One of the options, another one each time."""

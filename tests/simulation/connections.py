@@ -1,5 +1,6 @@
 """Connections to the real Postgres that can be lost, at every statement and around every commit."""
 
+import itertools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,12 +15,16 @@ from tests.simulation.seams import Killed, Seams, current
 
 CHANGES = re.compile(r"\b(INSERT|UPDATE|DELETE)\b")
 ROW_LOCK = re.compile(r"FOR (NO KEY )?UPDATE|DO UPDATE")
+# How long a statement takes is up to the machine. Roles are the server's, and other workers use
+# them; a password is stored with a salt that nobody has drawn.
+NOT_OURS = re.compile(r"SET (LOCAL )?\w+_timeout = '[^']*';?\s*|ALTER ROLE .*")
 LOST = "server closed the connection unexpectedly"
 # How likely, in a rough run, for one statement, one commit.
 STATEMENT_LOST, COMMIT_LOST, CONNECT_LOST = 0.0004, 0.004, 0.01
 
 _real_connect = psycopg2.connect
 _changes: dict[str, bool] = {}
+_alone: dict[str, str] = {}
 
 
 def changes(sql: str) -> bool:
@@ -27,6 +32,14 @@ def changes(sql: str) -> bool:
     found = _changes.get(sql)
     if found is None:
         found = _changes[sql] = bool(CHANGES.search(ROW_LOCK.sub("", sql)))
+    return found
+
+
+def alone(sql: str) -> str:
+    """A statement without what is not of this database alone; "" when nothing is left."""
+    found = _alone.get(sql)
+    if found is None:
+        found = _alone[sql] = NOT_OURS.sub("", sql)
     return found
 
 
@@ -39,6 +52,7 @@ class Lines:
     clock: Clock
     severity: float
     execute: Callable[[int, Callable[[], None]], None] = lambda _pid, act: act()
+    settle: Callable[[], None] = lambda: None  # whoever waited for a lock goes on
     commits: int = 0  # of transactions that may have changed something
     down: bool = False  # nobody can connect
 
@@ -59,6 +73,28 @@ class SimulatedCursor(extras.RealDictCursor):
             self, str(query), lambda text: super(SimulatedCursor, self).execute(text, vars)
         )
 
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        """Some rows."""
+        return self._noted(super().fetchmany(size))
+
+    def fetchall(self) -> list[Any]:
+        """All rows."""
+        return self._noted(super().fetchall())
+
+    def _noted(self, rows: list[Any]) -> list[Any]:
+        lines = self.connection.lines  # type: ignore[attr-defined]
+        if lines is not None:
+            lines.chance.trace.note(f"rows {rows}")
+        return rows
+
+
+class SetUpCursor(extensions.cursor):
+    """A cursor by which the product sets a connection up: no time-out is of the real clock."""
+
+    def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002 - psycopg2's name
+        """One statement."""
+        super().execute(alone(str(query)), vars)
+
 
 class SimulatedConnection(extensions.connection):
     """A connection that is lost when the chance of the run says so; its server stays well."""
@@ -72,6 +108,8 @@ class SimulatedConnection(extensions.connection):
         """A cursor of the simulation where the product asks for its kind."""
         if options.get("cursor_factory") is extras.RealDictCursor:
             options["cursor_factory"] = SimulatedCursor
+        else:
+            options.setdefault("cursor_factory", SetUpCursor)
         return super().cursor(*arguments, **options)
 
     def close(self) -> None:
@@ -97,7 +135,14 @@ class SimulatedConnection(extensions.connection):
                 self._lose()
             self.wrote = self.wrote or changes(sql)
             lines.seams.switch()
-            lines.execute(self.get_backend_pid(), lambda: run(sql))
+            text = alone(sql)
+            if not text:
+                return
+            try:
+                lines.execute(self.get_backend_pid(), lambda: run(text))
+            finally:  # by then it is this invocation's turn again
+                sent = (cursor.query or b"").decode("utf-8", "replace")
+                lines.chance.trace.note(f"sql {sent} {cursor.statusmessage}")
 
     def _begin(self, lines: Lines, run: Callable[[str], None]) -> None:
         if lines.strikes("database_lost_idle", CONNECT_LOST):
@@ -127,33 +172,40 @@ class SimulatedConnection(extensions.connection):
         if self.status != extensions.STATUS_READY or self.info.transaction_status:
             with super().cursor() as cursor:
                 cursor.execute("ROLLBACK")
+            if self.lines is not None:
+                self.lines.settle()
 
 
 @dataclass
 class Pool:
     """Real connections that are kept over the runs; what the product thinks closed is idle here."""
 
-    fields: dict[str, Any]
-    idle: list[SimulatedConnection] = field(default_factory=list)
+    fields: dict[str, Any]  # of its owner
+    idle: dict[str, list[SimulatedConnection]] = field(default_factory=dict)  # user → theirs
     used: list[SimulatedConnection] = field(default_factory=list)
     lines: Lines | None = None
 
-    def connect(self, **_options: Any) -> SimulatedConnection:
-        """In the place of psycopg2.connect."""
+    def connect(self, *, user: str, password: str, **_options: Any) -> SimulatedConnection:
+        """In the place of psycopg2.connect: by the login of the function's zone."""
         lines = self.lines
         assert lines is not None
         if lines.down or lines.strikes("database_refuses", CONNECT_LOST):
             raise psycopg2.OperationalError("connection refused")
         connection = lines.seams.effect(
-            "connect", lambda: self.idle.pop() if self.idle else self._new()
+            "connect", lambda: self._kept(user) or self._new(user, password)
         )
         connection.lines, connection.broken = lines, False
         self.used.append(connection)
         return connection
 
-    def _new(self) -> SimulatedConnection:
+    def _kept(self, user: str) -> SimulatedConnection | None:
+        idle = self.idle.get(user)
+        return idle.pop() if idle else None
+
+    def _new(self, user: str, password: str) -> SimulatedConnection:
+        login = {**self.fields, "username": user, "password": password}
         made: SimulatedConnection = _real_connect(
-            connection_factory=SimulatedConnection, **_as_psycopg2(self.fields)
+            connection_factory=SimulatedConnection, **_as_psycopg2(login)
         )
         made.autocommit = True
         made.retire = self._take_back  # type: ignore[method-assign]
@@ -163,7 +215,7 @@ class Pool:
         if connection in self.used:
             self.used.remove(connection)
             connection.undo()
-            self.idle.append(connection)
+            self.idle.setdefault(connection.info.user, []).append(connection)
 
     def lose_all(self) -> None:
         """The server is started anew: every connection there is is gone."""
@@ -179,7 +231,7 @@ class Pool:
     def close(self) -> None:
         """Really."""
         self.take_all_back()
-        for connection in self.idle:
+        for connection in itertools.chain(*self.idle.values()):
             extensions.connection.close(connection)
         self.idle.clear()
 

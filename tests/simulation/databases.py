@@ -9,7 +9,8 @@ from typing import Any
 
 from local.postgres import Postgres
 from microbatch.platform.database import Database
-from microbatch.platform.migration import migrate
+from microbatch.platform.migration import admit, migrate
+from tests.fakes.logins import logins
 from tests.simulation.connections import plain_connection
 
 MIGRATIONS = Path(__file__).parents[2] / "layers/shared/python/microbatch/migrations"
@@ -20,6 +21,7 @@ CLOCK = """
     CREATE SCHEMA clock;
     CREATE FUNCTION clock.now() RETURNS timestamptz LANGUAGE sql STABLE
         AS $$ SELECT current_setting('clock.now')::timestamptz $$;
+    GRANT USAGE ON SCHEMA clock TO PUBLIC;
 """
 SETTINGS = {
     "search_path": "public, clock, pg_catalog",
@@ -31,6 +33,14 @@ SETTINGS = {
 }
 
 
+# How rows are looked for: whatever comes of it must not come of their order.
+PLANNERS: dict[str, dict[str, str]] = {
+    "usual": {},
+    "scans": {"enable_indexscan": "off", "enable_indexonlyscan": "off", "enable_bitmapscan": "off"},
+    "indexes": {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_hashagg": "off"},
+}
+
+
 @contextmanager
 def server() -> Iterator[dict[str, Any]]:
     """A server that forgets everything with its machine; the fields of a connection to it."""
@@ -38,27 +48,33 @@ def server() -> Iterator[dict[str, Any]]:
     postgres = Postgres(folder, fsync=False, dbname="postgres")
     try:
         postgres.start()
-        yield postgres.fields()
+        fields = postgres.fields()
+        # what it does by itself, and when, is up to the machine
+        _administer(fields, "ALTER SYSTEM SET autovacuum = off", "SELECT pg_reload_conf()")
+        yield fields
     finally:
         postgres.stop()
         shutil.rmtree(folder)
 
 
 @contextmanager
-def migrated(server_fields: dict[str, Any], name: str) -> Iterator[dict[str, Any]]:
-    """A database of this name with our schema and our clock, gone afterwards."""
+def migrated(
+    server_fields: dict[str, Any], name: str, planner: str = "usual"
+) -> Iterator[dict[str, Any]]:
+    """A database of this name with our clock and our schema, gone afterwards."""
     _administer(server_fields, f"CREATE DATABASE {name}")
     try:
         fields = {**server_fields, "dbname": name}
-        with closing(Database(lambda _fresh: fields)) as database:
-            migrate(database, MIGRATIONS)
         with (
             closing(plain_connection(fields)) as connection,
             connection.cursor() as cursor,
         ):
             cursor.execute(CLOCK)
-            for setting, value in SETTINGS.items():
+            for setting, value in (SETTINGS | PLANNERS[planner]).items():
                 cursor.execute(f"ALTER DATABASE {name} SET {setting} = {value}")
+        with closing(Database(lambda _fresh: fields)) as database:
+            migrate(database, MIGRATIONS)
+            admit(database, logins(fields).values())
         yield fields
     finally:
         _administer(server_fields, f"DROP DATABASE {name} WITH (FORCE)")

@@ -14,6 +14,7 @@ class Fault:
     before: str  # stands there exactly once
     after: str
     loses: str  # a sentence
+    guarded_by: str = ""  # what else stands in its way, so that alone it does no harm
 
     @property
     def edits(self) -> tuple[Edit, ...]:

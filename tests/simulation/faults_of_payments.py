@@ -146,6 +146,13 @@ FAULTS = (
         "USDT that a reorganisation takes away again has been shared out",
     ),
     Fault(
+        "lost_block_is_believed",
+        "vendors/ethereum/node.py",
+        '        return self._canonical_hash(receipt_number(receipt, "blockNumber")) == mined_in\n',
+        '        return mined_in != ""\n',
+        "USDT counts as arrived in a block that is not of the chain any more",
+    ),
+    Fault(
         "whole_transaction_is_ours",
         "swap/arrival.py",
         "        logs = exact  # one payout may serve several of our swaps\n",

@@ -3,6 +3,8 @@
 Done once in a process of its own (workers.py): what is put in place is never taken away.
 """
 
+import functools
+import gc
 import importlib
 import os
 import pkgutil
@@ -120,15 +122,32 @@ def _replace_wiring() -> None:
     modules = [found for name, found in sys.modules.items() if name.startswith(WIRING)]
     replaced: dict[int, Callable[..., Any]] = {}
     for module in modules:
-        for name, value in list(vars(module).items()):
-            if not hasattr(value, "cache_clear"):
-                continue
-            if id(value) not in replaced:
-                replaced[id(value)] = _kept_by_environment(value.__wrapped__)
-            setattr(module, name, replaced[id(value)])
+        tables = [each for each in vars(module).values() if isinstance(each, dict)]
+        for table in (vars(module), *tables):
+            for name, value in list(table.items()):
+                if not hasattr(value, "cache_clear"):
+                    continue
+                if id(value) not in replaced:
+                    replaced[id(value)] = _kept_by_environment(value.__wrapped__)
+                table[name] = replaced[id(value)]
     environment.os = SimpleNamespace(environ=_Environ())  # type: ignore[attr-defined]
     _note_messages(steps)
     _note_failures()
+
+
+def forget() -> None:
+    """Whatever the product keeps for as long as its process lives: a seed begins without it."""
+    for kept in _caches():
+        kept.cache_clear()
+
+
+@functools.lru_cache(maxsize=1)
+def _caches() -> list[Any]:
+    found = [each for each in gc.get_objects() if isinstance(each, _CACHE)]
+    return [each for each in found if str(each.__module__).startswith("microbatch")]
+
+
+_CACHE = type(functools.lru_cache(maxsize=1)(lambda: None))
 
 
 def _kept_by_environment(made: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,7 +14,7 @@ from tests.simulation.chance import Chance
 
 SWITCHES = 0.35  # how likely at one point
 PATIENCE_SECONDS = 0.002  # before Postgres is asked whether a statement waits
-GIVES_UP_SECONDS = 60
+GIVES_UP_SECONDS = 600  # of a machine that may be very busy
 
 
 @dataclass
@@ -25,6 +25,7 @@ class Job:
     act: Callable[[], None]
     go: threading.Event = field(default_factory=threading.Event)
     pid: int = 0  # of the server's process that is at a statement of ours; 0: none
+    statement: int = 0  # its number: one that waits is not taken for the next
     blocked: bool = False
     paused: bool = True
     ended: bool = False
@@ -38,6 +39,7 @@ class Interleaving:
         self._chance, self._ask = chance, ask
         self._jobs: list[Job] = []
         self._changed = threading.Condition()
+        self._asking = threading.Lock()
         self._of_thread = threading.local()
         self.deadlocks = 0
 
@@ -60,7 +62,8 @@ class Interleaving:
         if job is None:
             act()
             return
-        job.pid = pid
+        with self._changed:
+            job.pid, job.statement = pid, job.statement + 1
         try:
             act()
         finally:
@@ -68,9 +71,11 @@ class Interleaving:
                 job.pid = 0
                 waited, job.blocked = job.blocked, False
                 job.paused = waited
-                self._changed.notify()
+                self._changed.notify_all()
             if waited:
                 self._wait_for_turn(job)
+            else:
+                self.settle()
 
     def _own(self) -> Job | None:
         return getattr(self._of_thread, "job", None)
@@ -78,7 +83,7 @@ class Interleaving:
     def _pause(self, job: Job) -> None:
         with self._changed:
             job.paused = True
-            self._changed.notify()
+            self._changed.notify_all()
         self._wait_for_turn(job)
 
     def _wait_for_turn(self, job: Job) -> None:
@@ -95,7 +100,7 @@ class Interleaving:
             job.error = error
         with self._changed:
             job.ended = job.paused = True
-            self._changed.notify()
+            self._changed.notify_all()
 
     # --- outside of them -------------------------------------------------------------------------
 
@@ -106,7 +111,7 @@ class Interleaving:
         for thread in threads:
             thread.start()
         while any(not job.ended for job in self._jobs):
-            self._settle()
+            self.settle()
             ready = [job for job in self._jobs if job.paused and not job.ended]
             if ready:
                 self._give_turn(self._chance.pick("turn", ready))
@@ -131,16 +136,20 @@ class Interleaving:
             with self._changed:
                 if self._changed.wait_for(lambda: job.paused, PATIENCE_SECONDS):
                     return
-                pid = job.pid
+                pid, statement = job.pid, job.statement
             if pid and self._is_blocked(pid):
                 with self._changed:
-                    if job.pid == pid and not job.paused:
+                    if job.pid and job.statement == statement and not job.paused:
                         job.blocked = True
                         return
         raise RuntimeError("an interleaved job does not come to rest")
 
-    def _settle(self) -> None:
-        """Whoever waited for a lock has it by now, or still waits."""
+    def settle(self) -> None:
+        """Whoever waited for a lock has it by now, and its statement is over; or it still waits.
+
+        After every statement: else it would run beside the next ones of whoever has let it go, and
+        the machine would say which of them comes first.
+        """
         for job in self._jobs:
             while True:
                 with self._changed:
@@ -153,7 +162,8 @@ class Interleaving:
                     self._changed.wait_for(lambda job=job: not job.blocked, PATIENCE_SECONDS)
 
     def _is_blocked(self, pid: int) -> bool:
-        return bool(self._ask("SELECT cardinality(pg_blocking_pids(%s)) > 0", pid))
+        with self._asking:  # over one connection, and its answer is for whoever has asked
+            return bool(self._ask("SELECT cardinality(pg_blocking_pids(%s)) > 0", pid))
 
     def _break_deadlock(self) -> None:
         """All wait for each other: one of them is told so, as Postgres would."""

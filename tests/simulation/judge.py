@@ -1,7 +1,7 @@
 """After every step: all invariants of the books, and the books against chain and exchange."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -39,6 +39,7 @@ class Judge:
             return
         self._seen_at = at
         self.page = self.books.read()
+        self.world.chance.trace.note(f"books {self.page}")
         if self.page.broken:
             raise Wrong(self.page.broken[0], self._found(self.page.broken))
         self.memory.take(self.page)
@@ -183,6 +184,22 @@ class Judge:
         """What is still going on."""
         first = f"{self._messages()} messages, waiting {self._waiting()}, untold {self._untold()}"
         return "\n".join([first, f"last check {self.checks()}", *self._open()])
+
+    def duplicates(self) -> int:
+        """How often, in all, more was paid than once: for a payment, or into an exchange."""
+        exchanges = self.world.office.exchanges.values()
+        into = sum(max(0, len(each.deposits) - 1) for each in exchanges)
+        self.page = self.books.read()
+        return into + seen_on_chain.paid_too_often(self.page, self.memory, self.world).total()
+
+    def losses(self, told: Iterable[str]) -> int:
+        """Of the payments that we have said we have: how many are nowhere any more."""
+        self.page = self.books.read()
+        rows = (*self.page.payments, *self.page.held)
+        kept = {row["payment_id"] for row in rows}
+        queues = (self.world.sqs.queues[name] for name in (NEVER_LOST, f"{NEVER_LOST}-dlq"))
+        kept |= {each.about for queue in queues for each in queue.messages}
+        return len((set(told) | self.memory.states.keys()) - kept)
 
     def ends(self) -> Counter[str]:
         """How many payments are in each state."""

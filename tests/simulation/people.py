@@ -30,6 +30,11 @@ class People:
         """Payments that we have answered 200 for."""
         return len(self.accepted)
 
+    def readable(self) -> set[str]:
+        """Payments that were told of so that they are stored under their own id."""
+        odd = ("unreadable", "amount_unknown")
+        return {key for key, payment in self.accepted.items() if payment.oddity not in odd}
+
     def conflicting(self) -> set[str]:
         """Payments of which we are told two things."""
         return {key for key, payment in self.accepted.items() if payment.oddity == "conflict"}

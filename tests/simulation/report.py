@@ -29,7 +29,7 @@ class Tally:
         self.ends: Counter[str] = Counter()
         self.reached: Counter[str] = Counter()
         self.crashed: Counter[tuple[str, str]] = Counter()
-        self.seen_in: dict[str, int] = {}  # crash point → a seed that comes there
+        self.seen_in: dict[str, tuple[int, int]] = {}  # crash point → steps, seed: the shortest
         self.seconds = 0.0
 
     def add(self, outcome: Outcome) -> None:
@@ -45,7 +45,9 @@ class Tally:
         self.reached += outcome.reached
         self.crashed += outcome.crashed
         for point in outcome.reached:
-            self.seen_in.setdefault(point, outcome.seed)
+            known = self.seen_in.get(point)
+            found = (outcome.steps, outcome.seed)
+            self.seen_in[point] = found if known is None else min(known, found)
 
     @property
     def missing(self) -> list[tuple[str, str]]:

@@ -31,7 +31,7 @@ PERIODS = {
 }
 STORM_SECONDS = 3 * HOUR  # after the last payment
 REORGANISES = 0.12
-STEPS_MAX = 4000
+STEPS_MAX = 8000  # an outage of an hour takes thousands, of tries in vain
 OVERLAP_SECONDS = 20
 DAYS_MAX = 2.5
 
@@ -45,7 +45,7 @@ class Run:
         chance: Chance,
         pool: Pool,
         books: Books,
-        crash_at: tuple[str, str] | None = None,
+        crash_at: frozenset[tuple[str, str]] = frozenset(),
     ) -> None:
         self.plan = plan
         self.world = World(plan, chance, pool, crash_at)
@@ -59,6 +59,7 @@ class Run:
         self.interleaving = Interleaving(chance, books.one)
         self.world.seams.switch = self.interleaving.switch
         self.world.lines.execute = self.interleaving.statement
+        self.world.lines.settle = self.interleaving.settle
         self.people.after = lambda seconds, then: self.timeline.at(
             self.world.clock.after(seconds), "later", then
         )
@@ -243,9 +244,11 @@ class Run:
         assert name in BY_NAME
         self.world.tell(f"{name} {about}")
         try:
-            return self.world.functions.invoke(name, event, about)
+            answer = self.world.functions.invoke(name, event, about)
         except Killed:
             return None
         except Exception as error:
             self.world.failed(error)
             return None
+        self.world.chance.trace.note(f"answer {answer}")
+        return answer

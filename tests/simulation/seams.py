@@ -68,7 +68,7 @@ class Seams:
 
     chance: Chance
     crash_rate: float
-    crash_at: tuple[str, str] | None = None  # (point, side): once, at its first time
+    crash_at: set[tuple[str, str]] = field(default_factory=set)  # (point, side): once at each
     reached: Counter[Point] = field(default_factory=Counter)
     crashed: Counter[tuple[Point, str]] = field(default_factory=Counter)
     switch: Callable[[], None] = lambda: None  # another process may go on here
@@ -102,8 +102,8 @@ class Seams:
 
     def _ends(self, point: Point, side: str) -> bool:
         name = str(point)
-        if self.crash_at is not None and self.crash_at == (name, side):
-            self.crash_at = None
+        if (name, side) in self.crash_at:
+            self.crash_at.remove((name, side))
             self.chance.faults[f"crash_{side}"] += 1
             return True
         first = FIRST_TIME if self.reached[point] == 1 else 1

@@ -8,9 +8,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from cdk.stages import DATABASE_OWNER
 from microbatch.messages import QUEUES
-from microbatch.wiring.parts import LOGINS
 from tests.fakes.kms import FakeKms
+from tests.fakes.logins import logins
 from tests.simulation.chance import Chance
 from tests.simulation.seams import Seams, UnknownEffect
 from tests.simulation.settings import KEYS
@@ -29,7 +30,8 @@ def secret_values(
     """Every secret's value."""
     return {
         **SIGNING_KEYS,
-        **dict.fromkeys(LOGINS, json.dumps(dict(database))),
+        DATABASE_OWNER: json.dumps(dict(database)),
+        **{name: json.dumps(fields) for name, fields in logins(database).items()},
         "NOWPAYMENTS_IPN_SECRET": IPN_SECRET,
         "PAYMENTS_WEBHOOK_SECRET": WEBHOOK_SECRET,
         "ALCHEMY_SIGNING_KEY": ALCHEMY_KEY,

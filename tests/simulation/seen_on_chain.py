@@ -76,13 +76,22 @@ def look_for_duplicates(page: Page, memory: Memory, world: World) -> None:
     for exchange in world.office.exchanges.values():
         if len(exchange.deposits) > 1:
             raise Wrong("an_exchange_is_paid_once", f"{exchange.exchange_id}: {exchange.deposits}")
+    twice = paid_too_often(page, memory, world)
+    if twice:
+        said = [f"payment {each} {times + 1} times" for each, times in sorted(twice.items())]
+        raise Wrong("a_payment_is_paid_once", ", ".join(said))
+
+
+def paid_too_often(page: Page, memory: Memory, world: World) -> Counter[str]:
+    """Payment → how often more than once money has left for it."""
     spent = _spent_for(page, world)
+    found: Counter[str] = Counter()
     for payment_id, owners in memory.owners.items():
         for table in ("batches", "payouts"):
             times = sum(spent[owner] for owner in owners if (table, owner) in spent.tables)
             if times > 1:
-                said = f"payment {payment_id} {times} times, in {sorted(owners)}"
-                raise Wrong("a_payment_is_paid_once", said)
+                found[payment_id] += times - 1
+    return found
 
 
 class _Spent(Counter[str]):

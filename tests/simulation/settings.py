@@ -1,18 +1,10 @@
-"""The functions' settings: those of production, read from where they stand, and a few of our own.
+"""The functions' settings: those of production, and a few of our own."""
 
-The class is taken out of cdk/config.py by itself: importing that file starts the CDK.
-"""
+from dataclasses import fields
 
-import ast
-from dataclasses import dataclass, fields
-from decimal import Decimal
-from pathlib import Path
-from typing import Any
-
-from cdk.compressed_time import DAY_SECONDS
+from cdk.settings import Settings
 from microbatch.vendors.ethereum.signing import address_of
 
-CONFIG = Path(__file__).parents[2] / "cdk/config.py"
 PREFIX = "microbatch-simulated-"
 BUS = "microbatch-simulated-events"
 CHAIN_ID = 31337
@@ -25,25 +17,8 @@ EXCHANGE_URL = "https://exchange.simulated"
 
 def defaults() -> dict[str, str]:
     """Every setting's default, as text under its variable's name."""
-    tree = ast.parse(CONFIG.read_text(encoding="utf-8"))
-    wanted = [node for node in tree.body if _is_wanted(node)]
-    names: dict[str, Any] = {
-        "dataclass": dataclass,
-        "Decimal": Decimal,
-        "DAY_SECONDS": DAY_SECONDS,
-    }
-    exec(compile(ast.Module(wanted, []), str(CONFIG), "exec"), names)
-    made = names["Settings"](chain_id=CHAIN_ID)
+    made = Settings(chain_id=CHAIN_ID)
     return {entry.name.upper(): str(getattr(made, entry.name)) for entry in fields(made)}
-
-
-def _is_wanted(node: ast.stmt) -> bool:
-    if isinstance(node, ast.ClassDef):
-        return node.name == "Settings"
-    plain = (ast.Constant, ast.Tuple, ast.BinOp, ast.operator, ast.expr_context)
-    return isinstance(node, ast.Assign) and all(
-        isinstance(part, plain) for part in ast.walk(node.value)
-    )
 
 
 def settings(

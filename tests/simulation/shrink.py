@@ -12,12 +12,15 @@ from tests.simulation.plan import draw_plan
 from tests.simulation.workers import Task, Workers
 
 BUDGET_SECONDS = 120
+PARTS = ("crash_at", "only", "acts", "payments", "clients")
 
 
 class Shrinker:
     """Looks for a smaller task that breaks the same invariant."""
 
-    def __init__(self, pool: Workers, failed: Outcome, crash_at: tuple[str, str] | None) -> None:
+    def __init__(
+        self, pool: Workers, failed: Outcome, crash_at: frozenset[tuple[str, str]]
+    ) -> None:
         plan = draw_plan(failed.seed)
         self._pool, self._broken = pool, failed.broken
         self._until = time.monotonic() + BUDGET_SECONDS
@@ -41,7 +44,7 @@ class Shrinker:
         self._take(self.best, outcome)
         while time.monotonic() < self._until:
             before = _size(self.best)
-            for part in ("only", "acts", "payments", "clients"):
+            for part in PARTS:
                 self._reduce(part)
             if _size(self.best) == before:
                 break
@@ -89,7 +92,7 @@ def _without_one_chunk(task: Task, part: str, things: list[Any], chunks: int) ->
 
 
 def _size(task: Task) -> int:
-    return sum(len(getattr(task, part) or ()) for part in ("only", "acts", "payments", "clients"))
+    return sum(len(getattr(task, part) or ()) for part in PARTS)
 
 
 def write(task: Task, path: Path) -> None:
@@ -100,7 +103,7 @@ def write(task: Task, path: Path) -> None:
         "payments": None if task.payments is None else sorted(task.payments),
         "acts": None if task.acts is None else sorted(task.acts),
         "clients": None if task.clients is None else sorted(task.clients),
-        "crash_at": task.crash_at,
+        "crash_at": sorted(task.crash_at),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(fields, indent=1), encoding="utf-8")
@@ -114,4 +117,4 @@ def read(path: Path) -> Task:
         name: frozenset(value) if isinstance(value, list) else value
         for name, value in fields.items()
     }
-    return Task(**parts, crash_at=tuple(crash_at) if crash_at else None, keeps_history=True)
+    return Task(**parts, crash_at=frozenset(map(tuple, crash_at)), keeps_history=True)

@@ -85,6 +85,7 @@ class Sqs:
         if self.muted:
             return
         self.sent += 1
+        self.chance.trace.note(f"sent {queue} {delay_seconds} {attributes} {body}")
         dead = queue.endswith("-dlq")
         if not dead and queue != NEVER_LOST and self._strikes("message_lost", queue, LOST):
             self.tell(f"lost: a message to {queue}")

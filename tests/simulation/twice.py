@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from cdk.stages import CONSUMER
+from microbatch.wiring.parts import LOGINS
 from tests.simulation.judge import Judge
 from tests.simulation.lambdas import record_of
 from tests.simulation.outcome import Wrong
@@ -44,7 +45,7 @@ class Twice:
     def perhaps(self, queue: str, batch: list[Held]) -> None:
         """Raises Wrong when the second time has changed anything."""
         stage = CONSUMER[queue]
-        if "DATABASE" not in stage.secrets:
+        if not {*stage.secrets} & {*LOGINS}:
             return
         if not self._world.chance.strikes("applied_twice", queue, LIKELY):
             return

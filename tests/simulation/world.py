@@ -55,12 +55,16 @@ class World:
     """One run's world."""
 
     def __init__(
-        self, plan: Plan, chance: Chance, pool: Pool, crash_at: tuple[str, str] | None = None
+        self,
+        plan: Plan,
+        chance: Chance,
+        pool: Pool,
+        crash_at: frozenset[tuple[str, str]] = frozenset(),
     ) -> None:
         self.plan, self.chance, self.clock, self.pool = plan, chance, Clock(), pool
         self.history: list[str] = []
         self.wallets = WALLETS[: plan.wallets]
-        self.seams = Seams(chance, plan.crash_rate, crash_at, tell=self.tell)
+        self.seams = Seams(chance, plan.crash_rate, set(crash_at), tell=self.tell)
         self.prices = Prices(chance, self.clock)
         self.chain = Chain(
             chance,
@@ -68,6 +72,7 @@ class World:
             self.wallets,
             plan.finality_blocks,
             plan.base_fee_gwei,
+            plan.severity,
             tell=self.tell,
         )
         self.office = Office(
@@ -142,7 +147,9 @@ class World:
             except Refusal as refusal:
                 return {"error": {"code": refusal.code, "message": refusal.message}}
 
-        return faults.after(url, method, self.seams.effect("node", ask))
+        answer = faults.after(url, method, self.seams.effect("node", ask))
+        self.chance.trace.note(f"node {method} {params} {answer}")
+        return answer
 
     def call_http(self, method: str, url: str, **options: Any) -> Answer:
         """One HTTP call to the exchange, with whatever goes wrong with it."""
@@ -156,7 +163,9 @@ class World:
             return self.api.call(method, url, options.get("params"), options.get("data"))
 
         answer = self.seams.effect("exchange", ask)
-        return self.exchange_faults.after(method, path, answer)
+        answer = self.exchange_faults.after(method, path, answer)
+        self.chance.trace.note(f"exchange {method} {path} {options} {answer}")
+        return answer
 
     def sign(self, really: Callable[[], Any], fields: dict[str, Any]) -> Any:
         """One signature with a wallet's key."""
@@ -178,7 +187,9 @@ class World:
 
     def tell(self, text: str) -> None:
         """One line of the history."""
-        self.history.append(f"{self.clock.now:%d %H:%M:%S.%f}"[:-3] + f"  {text}")
+        line = f"{self.clock.now:%d %H:%M:%S.%f}"[:-3] + f"  {text}"
+        self.history.append(line)
+        self.chance.trace.note(line)
 
 
 def subject_of(body: str) -> str:

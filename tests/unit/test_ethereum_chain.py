@@ -196,7 +196,22 @@ def test_only_transfers_of_the_token_to_us_are_found(chain, node):
         (11, 2**256 - 1),
     ]
     assert found.transfers[0].sender == PAYEE.lower()
-    assert chain.methods == ["eth_getTransactionReceipt", "eth_blockNumber"]
+    asked = ["eth_getTransactionReceipt", "eth_blockNumber", "eth_getBlockByNumber"]
+    assert chain.methods == asked, "whether the block stands is asked last"
+
+
+@pytest.mark.parametrize("block", [None, {"hash": "0x" + "c2" * 32}])
+def test_what_came_in_a_block_that_lost_its_place_did_not_come(
+    node: Node, chain: StubNode, block: dict | None
+) -> None:
+    """The receipt and the head may come from nodes of two branches behind one URL."""
+    chain.results["eth_getBlockByNumber"] = block
+
+    logs = node.transfer_logs(tx_hash=TX_HASH, token=TOKEN, to_address=WALLET)
+    value = node.value_received(tx_hash=TX_HASH, to_address=WALLET)
+
+    assert (logs.status, logs.transfers, logs.head_number) == ("absent", (), 110)
+    assert (value.status, value.amount_wei, value.head_number) == ("absent", 0, 110)
 
 
 @pytest.mark.parametrize("logs", [None, 7, [7], [{}], [log(data="0x")], [log(topics=[7, 7, 7])]])

@@ -22,6 +22,7 @@ GAS_OF_CONTRACT = 31_000
 EPOCH_BLOCKS = 25  # so long the base fee stays
 USUAL_DELAY_BLOCKS = 2
 MINES_LATE = 0.08
+REVERTS = 0.03  # though nothing spoke against it when it was signed
 TREASURY = "0x" + "77" * 20
 
 
@@ -43,6 +44,7 @@ class Chain:
     wallets: tuple[str, ...]
     finality_blocks: int
     base_fee_gwei: float
+    severity: float = 0
     pool: dict[str, Waiting] = field(default_factory=dict)
     mined: dict[str, Mined] = field(default_factory=dict)
     contracts: set[str] = field(default_factory=set)  # payees with code
@@ -184,7 +186,10 @@ class Chain:
         needed = self.gas_of(sent.to, sent.data)
         if needed > sent.gas_limit:
             return False, sent.gas_limit
-        return not reverts, needed
+        late = sent.is_ours and self.chance.strikes(
+            "chain_reverts", sent.to, REVERTS * self.severity
+        )
+        return not (reverts or late), needed
 
     def reverts(self, sender: str, to: str, _value_wei: int, data: bytes) -> bool:
         """Whether the call fails now."""

@@ -192,7 +192,7 @@ def unannounced(tx: Transaction, standstill: Standstill, limit: int) -> list[str
         "SELECT batch_id::text AS batch_id FROM batches WHERE (announced_state IS NULL"  # noqa: S608
         "  OR (state IN ('distributed', 'released', 'parked') AND announced_state <> state))"
         f" AND {Standstill.SQL}"
-        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s",
+        " ORDER BY greatest(state_since, asked_at), batches.batch_id LIMIT %(limit)s",
         limit=limit,
         **standstill.parameters,
     )
@@ -249,7 +249,7 @@ def undistributed(tx: Transaction, standstill: Standstill, limit: int) -> list[s
     rows = tx.all(
         "SELECT batch_id::text AS batch_id FROM batches WHERE state = 'finished'"  # noqa: S608
         f" AND {Standstill.SQL}"
-        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s",
+        " ORDER BY greatest(state_since, asked_at), batches.batch_id LIMIT %(limit)s",
         limit=limit,
         **standstill.parameters,
     )

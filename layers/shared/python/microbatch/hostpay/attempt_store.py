@@ -258,7 +258,7 @@ def orders_standing_still(tx: Transaction, standstill: Standstill, limit: int) -
         f" AND {Standstill.SQL}"
         " AND EXISTS (SELECT FROM transfers WHERE transfers.state IN ('signed', 'broadcast')"
         "   AND transfers.unique_id = transfer_attempts.unique_id)"
-        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s",
+        " ORDER BY greatest(state_since, asked_at), attempt_id LIMIT %(limit)s",
         limit=limit,
         **standstill.parameters,
     )

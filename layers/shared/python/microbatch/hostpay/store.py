@@ -90,7 +90,8 @@ def lock_of_swap(tx: Transaction, swap_id: str) -> Transfer | None:
     """The swap's live transfer, or its last ended one, locked until the transaction ends."""
     row = tx.one(
         f"SELECT {COLUMNS} FROM transfers WHERE swap_id = %(swap_id)s"  # noqa: S608
-        " ORDER BY state IN ('rejected', 'failed'), created_at DESC LIMIT 1 FOR UPDATE",
+        " ORDER BY state IN ('rejected', 'failed'), created_at DESC, unique_id"
+        " LIMIT 1 FOR UPDATE",
         swap_id=swap_id,
     )
     return Transfer.from_row(row) if row else None
@@ -281,7 +282,7 @@ def standing_still(
         "     AND coalesce(tried_since, created_at) < %(given_up_before)s))"
         " AND (state <> 'confirmed' OR kind = 'direct' OR EXISTS (SELECT FROM swaps"
         "   WHERE swaps.state = 'created' AND swaps.swap_id = transfers.swap_id))"
-        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s",
+        " ORDER BY greatest(state_since, asked_at), unique_id LIMIT %(limit)s",
         states=list(states),
         given_up_before=given_up_before,
         limit=limit,

@@ -234,7 +234,8 @@ def untold(tx: Transaction, not_since: datetime, limit: int) -> list[str]:
         "SELECT held_id::text AS held_id FROM held_payments WHERE announced_state IS DISTINCT FROM"
         " (CASE state WHEN 'held' THEN reason ELSE state END)"
         " AND greatest(held_at, decided_at, asked_at) <= %(not_since)s"
-        " ORDER BY greatest(held_at, decided_at, asked_at) LIMIT %(limit)s",
+        " ORDER BY greatest(held_at, decided_at, asked_at), held_payments.held_id"
+        " LIMIT %(limit)s",
         not_since=not_since,
         limit=limit,
     )

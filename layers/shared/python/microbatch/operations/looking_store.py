@@ -172,4 +172,4 @@ PARKED: dict[str, str] = {
 
 def parked(tx: Transaction, entity: str, limit: int) -> list[Row]:
     """The parked rows of one table, oldest first."""
-    return tx.all(PARKED[entity] + " ORDER BY state_since LIMIT %(limit)s", limit=limit)
+    return tx.all(PARKED[entity] + " ORDER BY state_since, id LIMIT %(limit)s", limit=limit)

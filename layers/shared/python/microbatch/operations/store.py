@@ -123,7 +123,7 @@ def last_payouts(tx: Transaction, client_id: str) -> list[dict[str, Any]]:
         " state_since::text AS state_since, payments_count, from_currency,"
         " amount_units::text AS amount_units, to_currency, to_network, to_address,"
         " delivered::text AS delivered, delivered_hash, reason FROM payouts"
-        " WHERE client_id = %(client_id)s ORDER BY created_at DESC LIMIT 20",
+        " WHERE client_id = %(client_id)s ORDER BY created_at DESC, payouts.payout_id LIMIT 20",
         client_id=client_id,
     )
 

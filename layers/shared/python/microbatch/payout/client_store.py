@@ -186,7 +186,8 @@ def unannounced_changes(tx: Transaction, not_since: datetime, limit: int) -> lis
     rows = tx.all(
         "SELECT change_id::text AS change_id FROM address_changes WHERE announced_at IS NULL"
         " AND greatest(changed_at, asked_at) <= %(not_since)s"
-        " ORDER BY greatest(changed_at, asked_at) LIMIT %(limit)s",
+        " ORDER BY greatest(changed_at, asked_at), address_changes.change_id"
+        " LIMIT %(limit)s",
         not_since=not_since,
         limit=limit,
     )

@@ -24,7 +24,7 @@ def waiting_payments(tx: Transaction, now: datetime, limit: int) -> list[str]:
         " AND clients.paused_at IS NULL"
         " AND (address_matures_at IS NULL OR address_matures_at <= %(now)s)"
         " AND (payments.payout_not_before IS NULL OR payments.payout_not_before <= %(now)s)"
-        " ORDER BY payments.state_since LIMIT %(limit)s",
+        " ORDER BY payments.state_since, payment_id LIMIT %(limit)s",
         now=now,
         limit=limit,
     )
@@ -55,7 +55,7 @@ def direct_standing_still(tx: Transaction, standstill: Standstill, limit: int) -
         "     THEN transfer_state IS NULL OR transfer_state IN ('rejected', 'failed')"
         "   ELSE state = 'parked' AND transfer_state IN ('rejected', 'failed') END"
         " AND state IN ('claimed', 'parked')"
-        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s",
+        " ORDER BY greatest(state_since, asked_at), payouts.payout_id LIMIT %(limit)s",
         limit=limit,
         **standstill.parameters,
     )
@@ -68,7 +68,7 @@ def unannounced(tx: Transaction, standstill: Standstill, limit: int) -> list[str
         "SELECT payout_id::text AS payout_id FROM payouts"  # noqa: S608
         " WHERE state IN ('completed', 'released', 'rerouted', 'parked')"
         f" AND announced_state IS DISTINCT FROM state AND {Standstill.SQL}"
-        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s",
+        " ORDER BY greatest(state_since, asked_at), payouts.payout_id LIMIT %(limit)s",
         limit=limit,
         **standstill.parameters,
     )

@@ -88,7 +88,7 @@ def paid(tx: Transaction, swap_id: str, now: datetime) -> list[Outgoing]:
 
 def in_trouble(tx: Transaction) -> int:
     """How many exchanges that we have paid do not simply go on, by their own word."""
-    return store.in_trouble(tx, [*ONGOING, "finished"])
+    return store.in_trouble(tx, [*sorted(ONGOING), "finished"])
 
 
 # --- for the reconciler ---------------------------------------------------------------------------

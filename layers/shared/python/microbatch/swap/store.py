@@ -245,7 +245,7 @@ def standing_still(
         " AND (state <> 'created' OR NOT EXISTS (SELECT FROM transfers"
         "   WHERE transfers.swap_id = swaps.swap_id"
         "   AND transfers.state NOT IN ('rejected', 'failed')))"
-        " ORDER BY greatest(state_since, asked_at) LIMIT %(limit)s",
+        " ORDER BY greatest(state_since, asked_at), swap_id LIMIT %(limit)s",
         states=list(states),
         limit=limit,
         **standstill.parameters,

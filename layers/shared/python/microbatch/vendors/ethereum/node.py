@@ -141,14 +141,14 @@ class Node:
         )
 
     def transfer_logs(self, *, tx_hash: str, token: str, to_address: str) -> TransferLogs:
-        """The transfers of the token to an address in one transaction.
+        """The transfers of the token to an address in one transaction that stands in the chain.
 
         Raises RetryLater, InvalidInput.
         """
         token, to_address = _address("token", token), _address("to_address", to_address)
         found = self._receipt(tx_hash)
         head_number = self._number("eth_blockNumber")
-        if found is None:
+        if found is None or not self._stands(found):
             return TransferLogs(status="absent", head_number=head_number)
         block_number = receipt_number(found, "blockNumber")
         return TransferLogs(
@@ -160,14 +160,14 @@ class Node:
         )
 
     def value_received(self, *, tx_hash: str, to_address: str) -> ValueReceived:
-        """The ETH that one transaction itself carried to an address. Raises RetryLater.
+        """The ETH that one transaction in the chain carried to an address. Raises RetryLater.
 
         What a contract passed on inside the transaction is not seen: amount_wei is then 0.
         """
         to_address = _address("to_address", to_address)
         found = self._receipt(tx_hash)
         head_number = self._number("eth_blockNumber")
-        if found is None:
+        if found is None or not self._stands(found):
             return ValueReceived(status="absent", head_number=head_number)
         block_number = receipt_number(found, "blockNumber")
         method = "eth_getTransactionByHash"
@@ -250,6 +250,11 @@ class Node:
         if not isinstance(found, dict) or str(found.get("transactionHash")).lower() != wanted:
             raise malformed(GET_RECEIPT)
         return found if found.get("blockNumber") is not None else None
+
+    def _stands(self, receipt: dict[str, Any]) -> bool:
+        """Whether its block is the one at its height now: else its depth says nothing."""
+        mined_in = block_hash(GET_RECEIPT, receipt.get("blockHash"))
+        return self._canonical_hash(receipt_number(receipt, "blockNumber")) == mined_in
 
     def _canonical_hash(self, block_number: int) -> str:
         """The hash the node has at this height now; "" when its chain is shorter."""
