@@ -1,0 +1,1 @@
+"""Measurements of the real code, reproducible by one command each."""
