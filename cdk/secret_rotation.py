@@ -12,12 +12,10 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
-
 from cdk import config
 from cdk.config import Environment
 from cdk.secret_store import SIGNING_KEY_LENGTH, SIGNING_KEYS
-from cdk.secret_values import UnusableError, Vault
+from cdk.secret_values import FAILURES, UnusableError, Vault, client
 from cdk.stages import DATABASE_LOGINS
 
 ALPHABET = string.ascii_letters + string.digits
@@ -77,9 +75,9 @@ def main(arguments: list[str] | None = None) -> None:
     context = dict(each.partition("=")[::2] for each in options.context)
     try:
         environment = config.load(context.get)
-        vault = Vault(boto3.client("secretsmanager"), environment)
-        rotate(options.name, environment, vault, boto3.client("lambda"), datetime.now(UTC))
-    except (UnusableError, ValueError) as error:
+        vault = Vault(client("secretsmanager"), environment)
+        rotate(options.name, environment, vault, client("lambda"), datetime.now(UTC))
+    except FAILURES as error:
         sys.exit(str(error))
     sys.stdout.write(f"{options.name} is changed\n")
 

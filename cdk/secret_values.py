@@ -6,6 +6,7 @@ checked, by its form and by asking whoever it is for, before any is written; non
 
 import argparse
 import getpass
+import os
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from cdk import config
 from cdk.config import Environment
@@ -25,6 +27,15 @@ Say = Callable[[str], None]
 
 class UnusableError(Exception):
     """Nothing was changed; the text says what to do."""
+
+
+# A value is never part of what AWS says about a call.
+FAILURES = (UnusableError, ValueError, BotoCoreError, ClientError)
+
+
+def client(service: str) -> Any:
+    """A client of the account that the AWS settings name; boto3 itself does not read AWS_REGION."""
+    return boto3.client(service, region_name=os.environ.get("AWS_REGION") or None)
 
 
 class Vault:
@@ -48,20 +59,24 @@ class Vault:
         self._client.put_secret_value(SecretId=self._prefix + name, SecretString=value)
 
     def changed_at(self, name: str) -> datetime | None:
-        """When it last got a value; None when it has only the one it was made with."""
-        answer = self._client.describe_secret(SecretId=self._prefix + name)
+        """When it last got a value; None when it has only the one it was made with.
+
+        Raises UnusableError when there is no secret.
+        """
+        answer = self._require(name)
         stages = {stage for each in answer["VersionIdsToStages"].values() for stage in each}
         changed: datetime | None = answer["LastChangedDate"] if PREVIOUS in stages else None
         return changed
 
-    def _require(self, name: str) -> None:
+    def _require(self, name: str) -> dict[str, Any]:
         try:
-            self._client.describe_secret(SecretId=self._prefix + name)
+            found: dict[str, Any] = self._client.describe_secret(SecretId=self._prefix + name)
         except self._client.exceptions.ResourceNotFoundException:
             raise UnusableError(
                 f"there is no secret {self._prefix}{name} here: deploy the data stack first,"
                 " and look at your account and region"
             ) from None
+        return found
 
 
 def names_of(environment: Environment) -> list[str]:
@@ -139,7 +154,7 @@ def main(arguments: list[str] | None = None) -> None:
     context = dict(each.partition("=")[::2] for each in options.context)
     try:
         environment = config.load(context.get)
-        vault = Vault(boto3.client("secretsmanager"), environment)
+        vault = Vault(client("secretsmanager"), environment)
         given: dict[str, str] = {}
         if options.file:
             given = read_file(options.file, environment)
@@ -147,7 +162,7 @@ def main(arguments: list[str] | None = None) -> None:
             given = ask(vault, environment)
         around = Surroundings.of(environment, asks=not options.offline)
         complete = apply(vault, environment, given, around, _say)
-    except (UnusableError, ValueError) as error:
+    except FAILURES as error:
         sys.exit(str(error))
     if options.file:
         _say(f"{options.file} still holds them: delete it")

@@ -9,7 +9,7 @@ import boto3
 from botocore.config import Config
 
 from local import toolchain
-from local.aws import lambda_worker
+from local.aws import lambda_worker, trail
 from local.ports import HOST, free_port, http_get
 from local.processes import Processes
 
@@ -79,11 +79,15 @@ class Emulator:
             "GATEWAY_PORT": str(self.port),
             "MINISTACK_ACCOUNT_ID": ACCOUNT,
             "MINISTACK_REGION": REGION,
+            "AUTH": "true",  # signatures and policies are checked (local.aws.authorization)
+            "AWS_ACCESS_KEY_ID": ACCOUNT,  # the account's own
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
             "IOT_MTLS_ENABLED": "0",  # these two would listen on every interface
             "SFTP_ENABLED": "0",
             # with a Docker engine at hand it would tidy up other people's containers
             "DOCKER_HOST": f"unix://{temporary}/no-docker",
             "AWS_EC2_METADATA_DISABLED": "true",
+            trail.VARIABLE: str(folder / trail.FILE),
             lambda_worker.PYTHON: str(toolchain.lambda_python()),
             lambda_worker.LOGS: str(folder / "logs" / "functions"),
             lambda_worker.LAYERS: f"{temporary}/layers",

@@ -19,6 +19,9 @@ from ministack.core import lambda_runtime
 from ministack.core.responses import get_region
 from ministack.services import lambda_svc
 
+from local.aws import authorization
+from local.aws.trail import Invocation, note
+
 PYTHON = "LOCAL_LAMBDA_PYTHON"  # the workers' interpreter
 LOGS = "LOCAL_LAMBDA_LOGS"  # folder, one file a function
 LAYERS = "LOCAL_LAMBDA_LAYERS"  # folder of unpacked layers
@@ -50,6 +53,7 @@ class Worker(lambda_runtime.ProvidedWorker):  # type: ignore[misc]
 
     def __init__(self, func_name: str, config: dict[str, Any], code_zip: bytes) -> None:
         super().__init__(func_name, config, _with_bootstrap(code_zip))
+        self._is_cold = True
 
     def invoke(
         self,
@@ -61,10 +65,23 @@ class Worker(lambda_runtime.ProvidedWorker):  # type: ignore[misc]
         **_unused: Any,
     ) -> dict[str, Any]:
         """Outcome of one event; what only MiniStack's own workers understand is left out."""
+        queue, records = authorization.origin(self.config, event)
+        began, was_cold, self._is_cold = self._cpu_milliseconds(), self._is_cold, False
         result: dict[str, Any] = super().invoke(
             event, request_id, trace_id=trace_id, invoked_function_arn=invoked_function_arn
         )
+        used = self._cpu_milliseconds() - began
+        note(Invocation(self.func_name, queue, records, used, was_cold))
         return result
+
+    def _cpu_milliseconds(self) -> int:
+        """Processor time of the environment's process so far; 0 where nobody tells."""
+        try:
+            stat = Path(f"/proc/{self._proc.pid}/stat").read_text(encoding="utf-8")
+        except (AttributeError, OSError):
+            return 0
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) * 1000 // os.sysconf("SC_CLK_TCK")
 
     def _build_handler_class(self, *arguments: Any) -> type[Any]:
         # Small writes would wait for the peer's delayed acknowledgement: 40 ms an event.

@@ -1,6 +1,7 @@
 """What must outlive a deployment: network, database, keys, secrets; and nothing else with them."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -63,6 +64,29 @@ def test_prod_survives_the_loss_of_a_zone_and_of_its_stacks(prod: Deployed) -> N
     assert database["BackupRetentionPeriod"] == 35
     assert prod.data["Resources"][id_]["DeletionPolicy"] == "RetainExceptOnCreate"
     assert config.PROD.protected
+
+
+def test_each_purpose_has_a_key_of_its_own_that_outlives_its_stack(
+    prod: Deployed, prod_kms: Deployed
+) -> None:
+    """One for the database and its backups, one for the wallet: around its secret, or its own."""
+    for deployed, wallet in ((prod, "WalletEncryption"), (prod_kms, "WalletKey")):
+        keys = deployed.of_type("AWS::KMS::Key", "data")
+        assert len(keys) == 2
+        for name in ("StorageKey", wallet):
+            (id_,) = (key for key in keys if name in key)
+            assert deployed.data["Resources"][id_]["DeletionPolicy"].startswith("Retain")
+            # AWS rotates no asymmetric key, and the wallet's could not: it is an address
+            assert keys[id_].get("EnableKeyRotation", False) is (name != "WalletKey")
+            (statement, *others) = keys[id_]["KeyPolicy"]["Statement"]
+            assert _account_of(statement)
+            assert [each["Effect"] for each in others] == ["Deny"] * (name == "WalletKey")
+
+
+def _account_of(statement: dict[str, Any]) -> bool:
+    """Whether it is the account itself that a key obeys."""
+    parts = statement["Principal"]["AWS"]["Fn::Join"][1]
+    return {"Ref": "AWS::AccountId"} in parts and parts[-1] == ":root"
 
 
 def test_the_database_takes_tls_only(on_aws: Deployed) -> None:

@@ -1,7 +1,9 @@
 """The first set-up of secret values: checked before anything is written, and never shown."""
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from cdk import secret_values
+from cdk import secret_rotation, secret_values
 from cdk.config import DEV, PROD
 from cdk.secret_checks import CHECKS, Surroundings, problem_of
 from cdk.secret_store import SIGNING_KEYS, VENDOR_SECRETS
@@ -213,6 +215,28 @@ def test_the_command_takes_the_wallet_as_a_deployment_does(
     assert "ETHEREUM_RPC_URL           is empty" in shown.out
     assert not [value for value in GOOD.values() if value in shown.out + shown.err]
     assert vault.read("CHANGENOW_API_KEY") == API_KEY
+
+
+@pytest.mark.parametrize("command", [secret_values.main, secret_rotation.main])
+def test_the_account_is_the_one_of_the_settings_that_the_cdk_reads(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch, command: Callable[[list[str]], None]
+) -> None:
+    """The CDK and the AWS command line take AWS_REGION, which boto3 does not read."""
+    context = ["-c", "environment=dev"]
+    options = ["--check", "--offline"] if command is secret_values.main else ["SWAP_SIGNING_KEY"]
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+
+    with pytest.raises(SystemExit, match="You must specify a region"):
+        command([*options, *context])
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    with pytest.raises(SystemExit, match="deploy the data stack first"):
+        command([*options, *context])
+    before = vault.read("SWAP_SIGNING_KEY")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    with suppress(SystemExit):  # vendors' values are not set
+        command([*options, *context])
+    assert (vault.read("SWAP_SIGNING_KEY") != before) == (command is secret_rotation.main)
 
 
 def test_typing_nothing_keeps_what_is_there(

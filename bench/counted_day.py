@@ -1,0 +1,207 @@
+"""A day on the local stack, in phases, and what each of them has used of AWS."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from bench.aws_prices import LAMBDA_LOG_BYTES, Use
+from cdk.stages import BY_NAME
+from local import nowpayments
+from local.aws import trail
+from local.aws.deployment import PREFIX
+from local.customer import Customer
+from local.day import CHANNEL, SAVER, SHOP, WALLETS
+
+PAYERS = (SHOP, CHANNEL, SAVER)
+PAYMENT_ETH, PAYMENT_USD = Decimal("0.0121"), Decimal("24.2")
+ARRIVAL_SECONDS = 300.0
+QUIET_LOOKS = 4
+
+CPU_GB = Decimal(1769) / 1024  # of memory: that of a function that has one processor
+WAIT_MILLISECONDS = 10  # for the answer to a request
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """What happened between two moments, and how many of its unit there were."""
+
+    units: int
+    invocations: list[trail.Invocation]
+    requests: Counter[tuple[str, str]]  # (function, action)
+    log_bytes: Counter[str]  # by function
+
+    def use(self, only: set[str] | None = None) -> Use:
+        """What one unit used, of these functions or of all."""
+        chosen = [each for each in self.invocations if only is None or stage(each) in only]
+        asked = {
+            action: sum(
+                count
+                for (caller, each), count in self.requests.items()
+                if each == action and (only is None or caller in only)
+            )
+            for action in ("sqs:SendMessage", "sqs:ChangeMessageVisibility", "events:PutEvents")
+        }
+        calls = Counter(stage(each) for each in chosen)
+        polled = 2 * sum(1 for each in chosen if each.queue)  # received, and deleted
+        used = Use(
+            api_requests=Decimal(sum(1 for each in chosen if "webhook" in each.function)),
+            invocations=Decimal(len(chosen)),
+            gb_seconds=self._gb_seconds(calls, sum(asked.values())),
+            sqs_requests=Decimal(
+                asked["sqs:SendMessage"] + asked["sqs:ChangeMessageVisibility"] + polled
+            ),
+            events=Decimal(asked["events:PutEvents"]),
+            log_bytes=Decimal(
+                sum(size for name, size in self.log_bytes.items() if only is None or name in only)
+                + len(chosen) * LAMBDA_LOG_BYTES
+            ),
+        )
+        return used.times(Decimal(1) / self.units)
+
+    def cpu_milliseconds(self) -> dict[str, Decimal]:
+        """Processor time of a usual call, by stage; of warm ones, where there are any."""
+        times: dict[str, list[int]] = {}
+        for each in self.invocations:
+            times.setdefault(stage(each), [])
+            if not each.is_cold:
+                times[stage(each)].append(each.cpu_milliseconds)
+        return {name: Decimal(sum(found)) / len(found) for name, found in times.items() if found}
+
+    def _gb_seconds(self, calls: Counter[str], requests: int) -> Decimal:
+        # How long a call takes here says nothing about AWS; how much processor it needs does. A
+        # function gets a whole one with CPU_GB, so that it pays for it alike with any memory.
+        computing = sum(
+            (calls[name] * used for name, used in self.cpu_milliseconds().items()), Decimal(0)
+        )
+        memory_gb = Decimal(max((BY_NAME[name].memory_mb for name in calls), default=0)) / 1024
+        return (computing * CPU_GB + requests * WAIT_MILLISECONDS * memory_gb) / 1000
+
+
+def stage(invocation: trail.Invocation) -> str:
+    """The stage that an invocation was of."""
+    return stage_named(invocation.function)
+
+
+class Day:
+    """A stack, and what is done on it to be counted."""
+
+    def __init__(self, folder: Path, customer: Customer, payments: int) -> None:
+        self._folder, self._customer, self._payments = folder, customer, payments
+
+    def run(self) -> dict[str, Phase]:
+        """The phases, by what their unit is."""
+        self._prepare()
+        return {
+            "payment": self._counted(self._payments, self._pay),
+            "batch": self._counted(1, self._convert),
+            "payout": self._counted(len(PAYERS), self._pay_out),
+        }
+
+    def _prepare(self) -> None:
+        """Clients and observations; nothing runs by itself from now on."""
+        for client_id in PAYERS:
+            self._customer.operate(
+                "clients add",
+                client_id=client_id,
+                wallet_address=WALLETS[client_id],
+                payout_currency="usdt",
+                payout_network="eth",
+                payout_strategy="threshold",
+                payout_threshold_usd="20",
+            )
+        schedules = self._customer._client("scheduler")  # noqa: SLF001
+        for each in schedules.list_schedules()["Schedules"]:
+            found = schedules.get_schedule(Name=each["Name"])
+            kept = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")
+            schedules.update_schedule(State="DISABLED", **{name: found[name] for name in kept})
+        self._customer.invoke("reconciler")
+        self._until("observations", lambda: self._count("observations") > 8)
+        self._until_quiet()
+
+    def _pay(self) -> None:
+        """Payments come faster than ten a second, so that messages come by tens."""
+        with self._waiting("payments", "events") as release:
+            for number in range(self._payments):
+                client_id = PAYERS[number % len(PAYERS)]
+                fields = nowpayments.notification(
+                    5_000_000_000 + number, int(client_id), PAYMENT_ETH, PAYMENT_USD
+                )
+                if self._customer.notify(fields)[0] != 200:
+                    raise RuntimeError(f"payment {number} was refused")
+            release("payments")
+            self._until("payments", lambda: self._count("payments") == self._payments)
+            self._until("accounted for", lambda: self._customer.depth("payments") == 0)
+            release("events")
+        self._until_quiet()
+
+    def _convert(self) -> None:
+        if self._customer.invoke("threshold_check")["decision"] != "open":
+            raise RuntimeError("no batch was opened")
+        done = "batches WHERE state = 'distributed'"
+        self._until("the batch", lambda: self._count(done) == 1)
+        self._until_quiet()
+
+    def _pay_out(self) -> None:
+        self._customer.invoke("payout_scheduler")
+        done = "payouts WHERE state = 'completed'"
+        self._until("payouts", lambda: self._count(done) == len(PAYERS))
+        self._until_quiet()
+
+    def _counted(self, units: int, act: Callable[[], None]) -> Phase:
+        began, logged = len(list(trail.read(self._folder))), self._log_bytes()
+        act()
+        entries = list(trail.read(self._folder))[began:]
+        requests = [each for each in entries if isinstance(each, trail.Request)]
+        ours = [each for each in requests if each.caller.startswith(PREFIX)]
+        return Phase(
+            units,
+            [each for each in entries if isinstance(each, trail.Invocation)],
+            Counter((stage_named(each.caller), each.action) for each in ours),
+            self._log_bytes() - logged,
+        )
+
+    @contextmanager
+    def _waiting(self, *queues: str) -> Iterator[Callable[[str], None]]:
+        """Nobody reads these queues until they are released."""
+        functions = self._customer._client("lambda")  # noqa: SLF001
+        found = functions.list_event_source_mappings()["EventSourceMappings"]
+        ids = {each["EventSourceArn"].rpartition(PREFIX)[2]: each["UUID"] for each in found}
+        for queue in queues:
+            functions.update_event_source_mapping(UUID=ids[queue], Enabled=False)
+        yield lambda queue: functions.update_event_source_mapping(UUID=ids[queue], Enabled=True)
+
+    def _log_bytes(self) -> Counter[str]:
+        files = (self._folder / "logs" / "functions").glob("*.log")
+        return Counter({stage_named(file.stem): file.stat().st_size for file in files})
+
+    def _count(self, rows: str) -> int:
+        (found,) = self._customer.rows(f"SELECT count(*) AS number FROM {rows}")
+        return int(found["number"])
+
+    def _until_quiet(self) -> None:
+        looks = iter(range(QUIET_LOOKS))
+        queues = self._customer.endpoints.queues
+
+        def quiet() -> bool:
+            nonlocal looks
+            if any(self._customer.depth(queue) for queue in queues):
+                looks = iter(range(QUIET_LOOKS))
+            return next(looks, None) is None
+
+        self._until("quiet queues", quiet)
+
+    def _until(self, what: str, arrived: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + ARRIVAL_SECONDS
+        while not arrived():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"waited {ARRIVAL_SECONDS:.0f} s for {what}")
+            time.sleep(0.25)
+
+
+def stage_named(function: str) -> str:
+    """The stage of a function's name."""
+    return function.removeprefix(PREFIX).replace("-", "_")
