@@ -5,7 +5,7 @@ with a `data` member for a contract's revert, which would be a verdict about the
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -47,13 +47,22 @@ class NodeRefusal(RetryLater):
 
 
 class Rpc:
-    """The calls. Every one raises RetryLater; NodeRefusal when the node answered with an error."""
+    """The calls. Every one raises RetryLater; NodeRefusal when the node answered with an error.
 
-    def __init__(self, url: str, session: requests.Session | None = None) -> None:
+    `heard` is told of each whether the node answered, an error of its own included.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        session: requests.Session | None = None,
+        heard: Callable[[bool], object] = bool,
+    ) -> None:
         from web3 import HTTPProvider  # noqa: PLC0415 - heavy, and only some functions have it
 
         if not url.startswith(("http://", "https://")):
             raise ConfigurationError("ETHEREUM_RPC_URL does not begin with http:// or https://")
+        self._heard = heard
         session = session or requests.Session()
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(max_retries=0))
@@ -66,6 +75,16 @@ class Rpc:
 
     def call(self, method: str, *params: object) -> Any:
         """The result of one call; its shape is the caller's to check."""
+        answered = True
+        try:
+            return self._asked(method, *params)
+        except RetryLater as error:
+            answered = isinstance(error, NodeRefusal)
+            raise
+        finally:
+            self._heard(answered)
+
+    def _asked(self, method: str, *params: object) -> Any:
         from web3.types import RPCEndpoint  # noqa: PLC0415 - see above
 
         # No error is chained: its text holds the URL, and the URL holds the provider's key.
