@@ -289,12 +289,16 @@ def test_outcomes_are_counted(host: Lambda, capsys: pytest.CaptureFixture[str]) 
         if record.body == "poison":
             raise InvalidInput("amount is negative")
 
-    host.run(handler)
-
     capsys.readouterr()
+    host.run(handler)
     metrics.flush_metrics()
-    emitted = json.loads(capsys.readouterr().out)
-    assert emitted["service"] == "microbatch"
-    assert emitted["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Microbatch"
-    counts = {name: emitted[name] for name in ("processed", "retried", "dead_lettered")}
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    in_stage, everywhere = (line for line in lines if "_aws" in line)
+
+    (written,) = in_stage["_aws"]["CloudWatchMetrics"]
+    assert written["Namespace"] == "Microbatch"
+    assert written["Dimensions"] == [["environment"], ["environment", "stage"]]
+    counts = {name: in_stage[name] for name in ("processed", "retried", "dead_lettered")}
     assert counts == {"processed": [1.0], "retried": [1.0], "dead_lettered": [1.0]}
+    assert len(in_stage["message_age_seconds"]) == 3
+    assert everywhere["failed_tries"] == [1.0], "poison is not tried again"
