@@ -27,7 +27,6 @@ class Measured:
             dimensions_map={"environment": self.environment.name, **dimensions},
             statistic=statistic,
             period=period,
-            label=dimensions.get("stage", name),
         )
 
     def queue(
@@ -40,7 +39,6 @@ class Measured:
             dimensions_map={"QueueName": f"{self.environment.prefix}{queue}"},
             statistic=statistic,
             period=period,
-            label=queue,
         )
 
     def function(
@@ -53,7 +51,6 @@ class Measured:
             dimensions_map={"FunctionName": self.environment.function_name(stage)},
             statistic=statistic,
             period=period,
-            label=stage,
         )
 
     def database(self, name: str, period: Duration = PERIOD) -> cloudwatch.Metric:
@@ -64,7 +61,6 @@ class Measured:
             dimensions_map={"DBInstanceIdentifier": self.environment.database_name},
             statistic="Average",
             period=period,
-            label=name,
         )
 
 

@@ -28,7 +28,7 @@ def subject(message: Message) -> dict[str, Any]:
     if isinstance(message, EventOccurred):
         named |= _detail(message)
     found = {key: str(named[name]) for name, key in IDS.items() if named.get(name)}
-    return {"message": type(message).__name__, **found}
+    return {"message_type": type(message).__name__, **found}
 
 
 def _detail(event: EventOccurred) -> dict[str, object]:
