@@ -18,6 +18,7 @@ from microbatch.vendors.wire import cut
 TIMEOUT_SECONDS = 5
 WORD_BYTES = 32
 NUMBER_MAX = 2**63 - 1  # Postgres' bigint
+UNWELL_CODES = frozenset({429, -32002, -32005, -32603})  # over a limit, timed out, internal
 REVERTED_CODES = frozenset({3, -32015})
 REVERTED_WORDS = (
     "revert",
@@ -45,11 +46,16 @@ class NodeRefusal(RetryLater):
         text = self.message.lower()
         return self.code in REVERTED_CODES or any(word in text for word in REVERTED_WORDS)
 
+    @property
+    def is_unwell(self) -> bool:
+        """Whether the node speaks of itself, and not of what it was asked."""
+        return self.code in UNWELL_CODES and not self.reverted
+
 
 class Rpc:
     """The calls. Every one raises RetryLater; NodeRefusal when the node answered with an error.
 
-    `heard` is told of each whether the node answered, an error of its own included.
+    `heard` is told of each whether the node answered, an error about the question included.
     """
 
     def __init__(
@@ -79,7 +85,7 @@ class Rpc:
         try:
             return self._asked(method, *params)
         except RetryLater as error:
-            answered = isinstance(error, NodeRefusal)
+            answered = isinstance(error, NodeRefusal) and not error.is_unwell
             raise
         finally:
             self._heard(answered)
