@@ -130,6 +130,7 @@ SUBCOMMANDS = (
         arguments=_held_arguments,
         changes=True,
         asks=True,
+        rehearsed=True,
     ),
     Subcommand(
         name="retry",

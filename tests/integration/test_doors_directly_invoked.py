@@ -90,6 +90,25 @@ def test_an_address_is_changed_with_all_that_is_sent_of_it(
     assert told == [{"told": True}]
 
 
+def test_an_act_whose_messages_cannot_leave_is_done_and_says_what_becomes_of_them(
+    doors: Doors, pipeline: Pipeline
+) -> None:
+    """Said to have failed, it would be said again, or believed undone."""
+    doors.drop_queue("swap-quote")
+    change = {"act": "clients address", "client_id": "7", "who": "me", "why": "she wrote"}
+    abroad = {"wallet_address": "bc1qclient0", "payout_currency": "btc", "payout_network": "btc"}
+
+    changed = doors.invoke("operations", change | abroad)
+
+    assert (changed["ok"], changed["result"]["changed"]) == (True, True)
+    assert changed["result"]["sent"] == {}
+    assert "the reconciler sends them" in changed["result"]["not_sent"]
+    (client,) = pipeline.rows("SELECT wallet_address, payout_currency FROM clients")
+    assert client == {"wallet_address": "bc1qclient0", "payout_currency": "btc"}
+    (act,) = pipeline.rows("SELECT act, why FROM operator_acts")
+    assert act == {"act": "clients address", "why": "she wrote"}
+
+
 def test_the_reconciler_asks_for_observations_once_a_period(
     doors: Doors, pipeline: Pipeline
 ) -> None:

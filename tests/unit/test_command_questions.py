@@ -16,7 +16,7 @@ def test_whatever_moves_or_releases_money_asks_before() -> None:
         "clients address", "clients resume",
     }  # fmt: skip
     assert {subcommand.name for subcommand in subcommands() if subcommand.rehearsed} == {
-        "accept", "retry", "release", "cancel", "redrive", "wallets activate",
+        "accept", "reject", "retry", "release", "cancel", "redrive", "wallets activate",
     }  # fmt: skip
 
 

@@ -45,7 +45,7 @@ ACTS_IN_ONE_TRANSACTION: dict[str, Act] = {
     "clients resume": Act(do=clients.pause),
     "clients show": Act(do=clients.show, changes=False),
     "pause": Act(do=pausing.pause),
-    "reject": Act(do=holding.reject),
+    "reject": Act(do=holding.reject, rehearsed=True),
     "release": Act(do=unparking.release, rehearsed=True),
     "resume": Act(do=pausing.resume),
     "retry": Act(do=unparking.retry, rehearsed=True),

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from microbatch import messages
-from microbatch.errors import InvalidInput, InvalidToken
-from microbatch.messages import QUEUES, Message
+from microbatch.errors import InvalidInput, InvalidToken, RetryLater
+from microbatch.messages import QUEUES, Message, Outgoing
 from microbatch.wiring.environment import mapping_of
 from microbatch.wiring.parts import aws_client, checked, secrets
 from microbatch.wiring.policies import operator_surroundings, reconciler_policies
@@ -29,8 +29,19 @@ def operate(request: Any, milliseconds_left: Callable[[], int]) -> dict[str, Any
         result, outgoing = transact(lambda tx, now: perform(request, tx, now, surroundings))
     except InvalidInput as error:
         return {"ok": False, "error": str(error)}
-    send(outgoing)
-    return {"ok": True, "result": result}
+    return {"ok": True, "result": result | _sent(outgoing)}
+
+
+def _sent(outgoing: list[Outgoing]) -> dict[str, Any]:
+    """What is done stays done, whether its messages can leave or not: its rows know them."""
+    try:
+        send(outgoing)
+    except RetryLater as error:
+        from microbatch.platform.observability import logger  # noqa: PLC0415
+
+        logger.warning("act_not_sent", detail=str(error))
+        return {"sent": {}, "not_sent": f"{error}; it is done, and the reconciler sends them"}
+    return {}
 
 
 def _means(milliseconds_left: Callable[[], int]) -> "Means":
