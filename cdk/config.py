@@ -84,6 +84,15 @@ class Environment:
         """What every deployed name begins with."""
         return f"microbatch-{self.name}-"
 
+    @property
+    def database_name(self) -> str:
+        """What the instance of Postgres is called."""
+        return f"{self.prefix}postgres"
+
+    def function_name(self, stage: str) -> str:
+        """What a stage's function is called."""
+        return f"{self.prefix}{stage.replace('_', '-')}"
+
     def settings(self) -> dict[str, str]:
         """The environment variables that are the same for every function, all text."""
         return {

@@ -43,7 +43,7 @@ class Database(Construct):
     def _instance(self, credentials: rds.Credentials, network: Network) -> rds.DatabaseInstance:
         environment = self._environment
         engine = rds.DatabaseInstanceEngine.postgres(version=ENGINE)
-        name = f"{environment.prefix}postgres"
+        name = environment.database_name
         instance = rds.DatabaseInstance(
             self,
             "Postgres",

@@ -6,13 +6,17 @@ from pathlib import Path
 from aws_cdk import CfnOutput, CfnParameter, Duration, IgnoreMode, Stack, triggers
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from cdk import layers
 from cdk.alarm_topic import alarm_topic
+from cdk.alarms import Alarms
 from cdk.config import REQUIRED_AT_DEPLOY, Environment
+from cdk.dashboard import Dashboard
 from cdk.data_stack import DataStack
-from cdk.money_alarms import MoneyAlarms
+from cdk.flow_alarms import add_flow_alarms
+from cdk.money_alarms import add_money_alarms
 from cdk.rollout import Rollout
 from cdk.stage_function import LIVE, StageFunction, Surroundings
 from cdk.stage_queue import StageQueue
@@ -37,11 +41,11 @@ class PipelineStack(Stack):
             termination_protection=environment.protected,
         )
         self.deployed = environment
-        alarms = alarm_topic(self, "Alarms", environment=environment)
+        topic = alarm_topic(self, "Alarms", environment=environment)
         self.queues = {
-            name: StageQueue(self, name, environment=environment, alarms=alarms) for name in QUEUES
+            name: StageQueue(self, name, environment=environment, alarms=topic) for name in QUEUES
         }
-        MoneyAlarms(self, "MoneyAlarms", environment=environment, topic=alarms)
+        self._watch(topic)
         event_bus = events.EventBus(
             self,
             "Events",
@@ -71,6 +75,13 @@ class PipelineStack(Stack):
         if environment.canary:
             Rollout(self, "Rollout", environment=environment, functions=self.functions.values())
         self._output(data)
+
+    def _watch(self, topic: sns.ITopic) -> None:
+        alarms = Alarms(self, "MoneyAlarms", environment=self.deployed, topic=topic)
+        add_money_alarms(alarms)
+        add_flow_alarms(alarms)
+        dead = [queue.alarm for queue in self.queues.values()]
+        Dashboard(self, "Dashboard", environment=self.deployed, alarms=[*alarms.all, *dead])
 
     def _surroundings(self, data: DataStack) -> Surroundings:
         environment = self.deployed

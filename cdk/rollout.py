@@ -14,7 +14,7 @@ from constructs import Construct
 
 from cdk.acknowledged import acknowledge
 from cdk.config import Environment
-from cdk.money_alarms import NAMESPACE
+from cdk.measured import NAMESPACE
 from cdk.stage_function import StageFunction
 from microbatch.platform.observability import UNHANDLED
 

@@ -42,7 +42,7 @@ class StageFunction(Construct):
         super().__init__(scope, stage.name)
         self.stage = stage
         self._environment = surroundings.rights.environment
-        self.name = f"{self._environment.prefix}{stage.name.replace('_', '-')}"
+        self.name = self._environment.function_name(stage.name)
         log_group = logs.LogGroup(
             self,
             "Logs",

@@ -73,14 +73,14 @@ class StageQueue(Construct):
             enforce_ssl=True,
             removal_policy=environment.removal_policy,
         )
-        self._alarm(name, environment, alarms)
+        self.alarm = self._alarm(name, environment, alarms)
 
     def _by_name(self, queue_name: str) -> sqs.IQueue:
         # By name, because the two queues name each other: a reference would be a circle.
         arn = Stack.of(self).format_arn(service="sqs", resource=queue_name)
         return sqs.Queue.from_queue_arn(self, "Source", arn)
 
-    def _alarm(self, name: str, environment: Environment, alarms: sns.ITopic) -> None:
+    def _alarm(self, name: str, environment: Environment, alarms: sns.ITopic) -> cloudwatch.Alarm:
         # Not NumberOfMessagesSent: that one does not count what SQS itself moves.
         metric = self.dead_letters.metric_approximate_number_of_messages_visible(
             period=Duration.minutes(1), statistic="Maximum"
@@ -97,3 +97,4 @@ class StageQueue(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         alarm.add_alarm_action(cloudwatch_actions.SnsAction(alarms))
+        return alarm

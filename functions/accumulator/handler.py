@@ -16,7 +16,7 @@ def record_handler(record: SQSRecord) -> None:
     wiring.step(record, accumulate, wiring.intake_policy(), wiring.payout_policy())
 
 
-@metrics.log_metrics(capture_cold_start_metric=True)
+@metrics.log_metrics
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
     left = wiring.together(event, credit_many, wiring.intake_policy)

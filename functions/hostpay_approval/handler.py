@@ -15,7 +15,7 @@ def record_handler(record: SQSRecord) -> None:
     wiring.step(record, approve, wiring.hostpay_policy())
 
 
-@metrics.log_metrics(capture_cold_start_metric=True)
+@metrics.log_metrics
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
     return process_partial_response(event, record_handler, wiring.processor(), context)

@@ -8,7 +8,7 @@ from microbatch import wiring
 from microbatch.platform.observability import logger, metrics
 
 
-@metrics.log_metrics(capture_cold_start_metric=True)
+@metrics.log_metrics
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
     return wiring.operate(event, context.get_remaining_time_in_millis)

@@ -9,7 +9,7 @@ from microbatch.intake.inbound import ROUTES
 from microbatch.platform.observability import logger, metrics
 
 
-@metrics.log_metrics(capture_cold_start_metric=True)
+@metrics.log_metrics
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
     return wiring.webhook(event, ROUTES)

@@ -1,27 +1,13 @@
 """Queues: nothing is lost in silence, nothing is retried without end, vendors are not overrun."""
 
-import re
-from pathlib import Path
-
 import pytest
 
-from cdk.money_alarms import MONEY_ALARMS, SILENCES
+from cdk.money_alarms import MONEY_ALARMS
 from cdk.stages import BY_NAME, CALL_SECONDS_MIN, CALLS_PER_SECOND_MAX, CONSUMER, STAGES
 from microbatch.messages import QUEUES
 from microbatch.platform import observability
 from tests.infrastructure.deployed import Deployed
 
-PACKAGE = Path(__file__).parents[2] / "layers" / "shared" / "python" / "microbatch"
-# What is counted to be looked at: it is nothing, or rings in another way.
-WAKE_NOBODY = {
-    *("webhook_malformed", "webhook_unauthorized", "webhook_ignored_with_money"),
-    *("chain_webhook_trouble", "address_not_judged"),
-    *("processed", "retried", "renewed", "dead_lettered", "resent"),
-    "dead_letters_discarded",
-    *("payouts_opened", "payouts_completed", "payouts_failed", "payouts_rerouted"),
-    # Older than they may be, they are over age.
-    *("parked_rows", "parked_oldest_seconds", "parked_wei", "parked_microusdt", "parked_usd"),
-}
 DAY = 86_400
 SQS_MAX_RECEIVES = 1000
 
@@ -166,7 +152,8 @@ def test_every_dead_letter_queue_rings_on_one_topic(deployed: Deployed) -> None:
     (topic,) = deployed.of_type("AWS::SNS::Topic")
     watched = set()
     for alarm in deployed.of_type("AWS::CloudWatch::Alarm").values():
-        if alarm.get("MetricName") == "ApproximateNumberOfMessagesVisible":
+        if str(alarm["AlarmName"]).endswith("-dlq"):
+            assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
             (dimension,) = alarm["Dimensions"]
             watched.add(deployed.name(dimension["Value"]))
             assert alarm["AlarmActions"] == [{"Ref": topic}]
@@ -175,31 +162,16 @@ def test_every_dead_letter_queue_rings_on_one_topic(deployed: Deployed) -> None:
     assert watched == {_dead_letters_of(queue) for queue in QUEUES}
 
 
-def test_what_must_wake_somebody_is_counted_and_rings(deployed: Deployed) -> None:
-    counted = {
-        name
-        for source in PACKAGE.rglob("*.py")
-        for name in re.findall(r"\b(?:count|gauge)\(\s*\"(\w+)\"", source.read_text())
+def test_what_must_wake_somebody_rings_at_its_first_count(deployed: Deployed) -> None:
+    rings = {
+        alarm["MetricName"]: alarm
+        for alarm in deployed.of_type("AWS::CloudWatch::Alarm").values()
+        if alarm.get("Namespace") == observability.NAMESPACE
     }
-    assert set(MONEY_ALARMS) | set(SILENCES) == counted - WAKE_NOBODY
-    (topic,) = deployed.of_type("AWS::SNS::Topic")
-    rings = {}
-    for alarm in deployed.of_type("AWS::CloudWatch::Alarm").values():
-        of_a_version = alarm.get("MetricName") == observability.UNHANDLED  # see test_rollout
-        if alarm.get("Namespace") == observability.NAMESPACE and not of_a_version:
-            rings[alarm["MetricName"]] = alarm
-            assert alarm["Dimensions"] == [{"Name": "service", "Value": observability.SERVICE}]
-            assert alarm["AlarmActions"] == [{"Ref": topic}]
-            assert alarm["Statistic"] == "Sum"
-    assert set(rings) == set(MONEY_ALARMS) | set(SILENCES)
     for name in MONEY_ALARMS:
         assert rings[name]["Threshold"] == 0
+        assert rings[name]["Statistic"] == "Sum"
         assert rings[name]["ComparisonOperator"] == "GreaterThanThreshold"
-        assert rings[name]["TreatMissingData"] == "notBreaching"
-    for name in SILENCES:
-        assert rings[name]["Threshold"] == 1
-        assert rings[name]["ComparisonOperator"] == "LessThanThreshold"
-        assert rings[name]["TreatMissingData"] == "breaching"
 
 
 def test_alarms_may_publish_on_the_topic_and_nobody_in_plain_http(deployed: Deployed) -> None:

@@ -105,6 +105,7 @@ class Doors:
             "AWS_LAMBDA_FUNCTION_NAME": LOCAL.prefix + stage.name,
             "STATEMENT_SECONDS": str(max(1, stage.timeout_seconds - 5)),
             "RESOURCE_PREFIX": LOCAL.prefix,
+            "ENVIRONMENT": LOCAL.name,
             "QUEUE_URLS": json.dumps({name: self._urls[name] for name in known}),
             "DEAD_LETTER_URLS": json.dumps(
                 {name: self._urls[f"{name}-dlq"] for name in stage.queues}

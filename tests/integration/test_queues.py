@@ -188,3 +188,19 @@ def test_sending_does_not_load_the_database_driver() -> None:
     )
 
     assert done.stdout.strip() == "[]"
+
+
+TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+
+
+@pytest.mark.parametrize("header", [TRACE, ""])
+def test_the_trace_travels_with_a_message(client: Any, urls: dict[str, str], header: str) -> None:
+    recorded = Recorded(client)  # moto takes the attribute of a batch, and forgets it
+
+    Queues(recorded, urls, lambda: header).send([Entry("payments", "a", attributes={"n": "1"})])
+
+    ((_, (entry,)),) = recorded.batches
+    sent = entry.get("MessageSystemAttributes", {})
+    assert sent.get("AWSTraceHeader", {}).get("StringValue", "") == header
+    assert entry["MessageAttributes"]["n"]["StringValue"] == "1"
+    assert len(client.receive_message(QueueUrl=urls["payments"])["Messages"]) == 1

@@ -290,11 +290,11 @@ def test_outcomes_are_counted(host: Lambda, capsys: pytest.CaptureFixture[str]) 
             raise InvalidInput("amount is negative")
 
     host.run(handler)
-
-    capsys.readouterr()
     metrics.flush_metrics()
-    emitted = json.loads(capsys.readouterr().out)
-    assert emitted["service"] == "microbatch"
-    assert emitted["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Microbatch"
-    counts = {name: emitted[name] for name in ("processed", "retried", "dead_lettered")}
-    assert counts == {"processed": [1.0], "retried": [1.0], "dead_lettered": [1.0]}
+    in_stage, everywhere = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+
+    (written,) = in_stage["_aws"]["CloudWatchMetrics"]
+    assert written["Dimensions"] == [["environment"], ["environment", "stage"]]
+    outcomes = ("processed", "retried", "dead_lettered", "message_age_seconds")
+    assert [len(in_stage[name]) for name in outcomes] == [1, 1, 1, 3]
+    assert everywhere["failed_tries"] == [1.0], "poison is not tried again"

@@ -89,8 +89,8 @@ from microbatch.hostpay.model import Transfer, call_of
 )
 SENT_BEFORE_THE_COMMIT = Edit(
     "wiring/steps.py",
-    "    send(transact(lambda tx, now: act(message, tx, now, *arguments)))\n",
-    "    transact(lambda tx, now: send(act(message, tx, now, *arguments)))\n",
+    "    _hand_on(transact(lambda tx, now: act(message, tx, now, *arguments)))\n",
+    "    transact(lambda tx, now: _hand_on(act(message, tx, now, *arguments)))\n",
 )
 
 # --- the bump's row after the send ----------------------------------------------------------------

@@ -95,6 +95,7 @@ class Functions:
             "AWS_LAMBDA_FUNCTION_NAME": PREFIX + stage.name,
             "STATEMENT_SECONDS": str(max(1, stage.timeout_seconds - 5)),
             "RESOURCE_PREFIX": PREFIX,
+            "ENVIRONMENT": "local",
             "QUEUE_URLS": json.dumps({name: name for name in known}),
             "DEAD_LETTER_URLS": json.dumps({name: f"{name}-dlq" for name in stage.queues}),
             "SECRET_IDS": json.dumps({name: name for name in stage.all_secrets}),

@@ -1,6 +1,7 @@
 """ChangeNow when it is unwell, its range and its estimates."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import requests
@@ -53,6 +54,24 @@ def test_what_says_nothing_is_asked_again_later_and_only_once_now(stub, changeno
     assert len(stub.requests) == 1
     assert KEY not in caught.value.reason
     assert "/v2/exchange" in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("answer", "answered"),
+    [
+        (told({"minAmount": 1, "maxAmount": None}), True),
+        (told({"error": "pair_is_inactive", "message": "no"}, 400), True),
+        *((each, False) for each in UNWELL.values()),
+    ],
+)
+def test_whoever_counts_hears_of_each_call_whether_it_was_answered(stub, answer, answered):
+    heard = []
+    always(stub, answer)
+
+    with suppress(RetryLater, ExchangeError), requests.Session() as session:
+        ChangeNow(stub.url, KEY, session, heard.append).range(PAIR)
+
+    assert heard == [answered]
 
 
 def test_a_refused_connection_is_asked_again_later():

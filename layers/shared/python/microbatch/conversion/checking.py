@@ -158,7 +158,10 @@ def _open(
     opened: Open,
     policy: Policy,
 ) -> list[Outgoing]:
-    logger.info("batch_opened", batch_id=str(batch_id), claimed_wei=claimed.net_wei)
+    swap_id = swaps.id_of("batch", str(batch_id), 1)
+    logger.info(
+        "batch_opened", batch_id=str(batch_id), swap_id=swap_id, claimed_wei=claimed.net_wei
+    )
     requested = swaps.request(
         tx,
         now,

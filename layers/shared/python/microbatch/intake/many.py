@@ -11,7 +11,7 @@ from microbatch.messages import Outgoing, PaymentReceived
 from microbatch.pauses import service as pauses
 from microbatch.pauses.model import Part
 from microbatch.platform.database import Transaction
-from microbatch.platform.observability import logger
+from microbatch.platform.observability import count, logger
 
 
 def credit_many(
@@ -36,6 +36,8 @@ def credit_many(
         if isinstance(verdict, Credit) and verdict.state == "pending":
             bookings[name] = Booking(notice, verdict, notice.fingerprint)
     rows = store.insert_payments(tx, list(bookings.values()), received_at=now, now=now)
+    if rows:
+        count("payments_credited", len(rows))
     logger.info(
         "payments_accumulated", payments_count=len(rows), left_count=len(messages) - len(rows)
     )

@@ -21,7 +21,7 @@ from microbatch.pauses.model import Part
 from microbatch.payout import service as payouts
 from microbatch.payout.model import Policy as PayoutPolicy
 from microbatch.platform.database import Transaction
-from microbatch.platform.observability import logger
+from microbatch.platform.observability import count, logger
 
 
 def accumulate(
@@ -61,6 +61,7 @@ def _keep(tx: Transaction, notice: Notice, verdict: Credit | Hold, now: datetime
     if isinstance(verdict, Credit):
         booking = Booking(notice, verdict, notice.fingerprint)
         rows = store.insert_payments(tx, [booking], received_at=now, now=now)
+        count("payments_credited")
         logger.info("payment_accumulated", payment_id=notice.payment_id, net_wei=verdict.net_wei)
         return [telling.of_credited(row, now) for row in rows]
     held_store.insert(tx, notice, verdict, now)

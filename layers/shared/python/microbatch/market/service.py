@@ -25,7 +25,7 @@ from microbatch.messages import (
     RangeRequested,
 )
 from microbatch.platform.database import Transaction
-from microbatch.platform.observability import logger
+from microbatch.platform.observability import count, logger
 
 # Of from_currency: large enough that fixed fees do not hide the rate.
 REFERENCE_AMOUNT = {"eth": "1", "usdt": "2000"}
@@ -113,6 +113,7 @@ def take_chain(message: ChainObserved, tx: Transaction, now: datetime, source: S
         logger.error("price_feed_unusable")
     for name, value in values.items():
         store.insert(tx, name, value, at)
+    count("balances_read")
 
 
 def ask_range(tx: Transaction, pair: Pair, now: datetime, period_seconds: int) -> list[Outgoing]:

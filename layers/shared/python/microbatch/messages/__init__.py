@@ -43,6 +43,7 @@ from microbatch.messages.queues import (
     read,
     read_at_any_age,
 )
+from microbatch.messages.subject import subject
 from microbatch.messages.swaps import (
     AddressChecked,
     AddressCheckRequested,
@@ -107,5 +108,6 @@ __all__ = [
     "read",
     "read_at_any_age",
     "sign",
+    "subject",
     "verify",
 ]

@@ -50,6 +50,11 @@ class Ages:
         """Nothing can be decided by such an observation any more."""
         return self.observation_max_age + self.hop_max_age
 
+    @property
+    def completion_overdue(self) -> int:
+        """A payment was due to be converted: a day for its batch to open, and one to end."""
+        return self.batch_max_age + self.slow_poll_after
+
     def seconds(self, name: str) -> int:
         """An age by its name. Raises KeyError for what is none."""
         if name not in AGES:

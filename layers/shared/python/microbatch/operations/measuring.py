@@ -1,7 +1,15 @@
-"""What stands still, as metrics: every minute, so that an alarm rings until it is mended."""
+"""Is money moving, as metrics: every minute, so that an alarm rings until it is mended.
 
-from datetime import datetime
+They are for pictures and alarms alone: nothing is computed from them.
+"""
 
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from microbatch.money import ETH_DECIMALS, USDT_DECIMALS
+from microbatch.operations import measuring_store, store, why_store
+from microbatch.operations.chores import Policies
+from microbatch.operations.funds import funds
 from microbatch.operations.lifetimes import Ages
 from microbatch.operations.over_age import over_age
 from microbatch.operations.parked import parked
@@ -12,11 +20,13 @@ from microbatch.swap import service as swaps
 REASON_CHARACTERS_MAX = 60
 
 
-def measure(tx: Transaction, now: datetime, ages: Ages) -> None:
-    """Count what waits for a person, by table and reason; and what is over its age, by state."""
+def measure(tx: Transaction, now: datetime, policies: Policies) -> None:
+    """Say how much money stands where, what waits for a person, and what is over its age."""
     _measure_parked(tx, now)
     gauge("exchange_in_trouble", swaps.in_trouble(tx))
-    _measure_over_age(tx, now, ages)
+    _measure_over_age(tx, now, policies.ages)
+    _measure_conversion(tx, now, policies.ages)
+    _measure_wallet(tx, policies.hostpay.limits.gas_reserve_wei)
 
 
 def _measure_parked(tx: Transaction, now: datetime) -> None:
@@ -24,13 +34,14 @@ def _measure_parked(tx: Transaction, now: datetime) -> None:
     oldest = [int((now - each.oldest_since).total_seconds()) for each in found]
     gauge("parked_rows", sum(each.rows_count for each in found))
     gauge("parked_oldest_seconds", max([0, *oldest]))
+    gauge("parked_usd", measuring_store.parked_usd(tx))
     for each, seconds in zip(found, oldest, strict=True):
-        names = {"entity": each.entity, "reason": each.reason[:REASON_CHARACTERS_MAX]}
-        gauge("parked_rows", each.rows_count, **names)
-        gauge("parked_oldest_seconds", seconds, **names)
-        gauge("parked_wei", each.wei, **names)
-        gauge("parked_microusdt", each.microusdt, **names)
-        gauge("parked_usd", int(each.usd), **names)  # a label: whole dollars do
+        entity, reason = each.entity, each.reason[:REASON_CHARACTERS_MAX]
+        gauge("parked_rows", each.rows_count, entity=entity, reason=reason)
+        gauge("parked_oldest_seconds", seconds, entity=entity, reason=reason)
+        gauge("parked_wei", each.wei, entity=entity, reason=reason)
+        gauge("parked_microusdt", each.microusdt, entity=entity, reason=reason)
+        gauge("parked_usd", each.usd, entity=entity, reason=reason)
 
 
 def _measure_over_age(tx: Transaction, now: datetime, ages: Ages) -> None:
@@ -39,3 +50,30 @@ def _measure_over_age(tx: Transaction, now: datetime, ages: Ages) -> None:
     for each in found:
         gauge("rows_over_age", each.rows_count, entity=each.entity, state=each.state)
         logger.error("rows_over_age", **each.shown())
+
+
+def _measure_conversion(tx: Transaction, now: datetime, ages: Ages) -> None:
+    pending, batches = measuring_store.pending(tx), measuring_store.batches(tx)
+    oldest_at = pending["oldest_at"] or now
+    gauge("pending_usd", pending["usd"])
+    gauge("pending_oldest_seconds", int((now - oldest_at).total_seconds()))
+    gauge("threshold_usd", Decimal(why_store.threshold_usd(tx) or 0))
+    gauge("converting_usd", batches["open_usd"])
+    gauge("batches_distributed", batches["distributed"])
+    gauge("batches_released", batches["released"])
+    gauge("batches_parked", batches["parked"])
+    gauge("distributed_usdt", batches["distributed_microusdt"].scaleb(-USDT_DECIMALS))
+    gauge("paying_usd", measuring_store.paying_usd(tx))
+    due_before = now - timedelta(seconds=ages.completion_overdue)
+    gauge("payments_late", measuring_store.late_payments(tx, due_before))
+
+
+def _measure_wallet(tx: Transaction, reserve_wei: int) -> None:
+    found = funds(tx, store.latest_observations(tx))
+    if found is None:
+        return
+    gauge("wallet_eth", Decimal(found.balance_wei).scaleb(-ETH_DECIMALS))
+    gauge("wallet_usdt", Decimal(found.balance_microusdt).scaleb(-USDT_DECIMALS))
+    gauge("wallet_spare_eth", Decimal(found.own_wei - reserve_wei).scaleb(-ETH_DECIMALS))
+    if found.runway_transfers is not None:
+        gauge("gas_runway_transfers", found.runway_transfers)

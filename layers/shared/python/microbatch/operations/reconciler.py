@@ -46,10 +46,9 @@ def reconcile(policies: Policies, means: Means) -> dict[str, int]:
         count("resent", sum(resent.values()))
         logger.warning("rows_stood_still", messages=sum(resent.values()), chores=resent)
     try:
-        means.transact(_bounded, measure, policies.ages)
+        means.transact(_bounded, measure, policies)
     except Exception as error:
         _tell_failure(error, "measuring")
-    count("reconciler_runs")
     return sent
 
 

@@ -1,18 +1,12 @@
 """Is money moving: what stands where, since when, and what stands in its way."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
-from microbatch.market.model import (
-    BASE_FEE_WEI,
-    PRIORITY_FEE_WEI,
-    WALLET_BALANCE_WEI,
-    WALLET_TOKEN_UNITS,
-)
 from microbatch.operations import parked, status_store, store, why_store
 from microbatch.operations.facts import Facts, facts
+from microbatch.operations.funds import funds
 from microbatch.operations.lifetimes import Ages, lifetime
 from microbatch.operations.over_age import over_age
 from microbatch.operations.requests import Surroundings
@@ -20,8 +14,6 @@ from microbatch.operations.why.link import Look
 from microbatch.operations.why.payments import check_in_words, next_check
 from microbatch.pauses import service as pauses
 from microbatch.platform.database import Transaction
-
-PLAIN_GAS = 21_000  # of a transfer of ETH
 
 
 def status(tx: Transaction, now: datetime, surroundings: Surroundings) -> dict[str, Any]:
@@ -42,7 +34,7 @@ def status(tx: Transaction, now: datetime, surroundings: Surroundings) -> dict[s
         "payouts_waiting": store.waiting_payouts(tx, now),
         "last_check": _last_check(tx, now, surroundings),
         "wallets": store.wallets(tx),
-        "funds": _funds(tx, {row["name"]: row for row in observations}),
+        "funds": _funds(tx, observations),
         "observations": observations,
         "observation_max_age_seconds": surroundings.policies.ages.observation_max_age,
         "queues": surroundings.depths(),
@@ -72,29 +64,6 @@ def _last_check(tx: Transaction, now: datetime, surroundings: Surroundings) -> F
     }
 
 
-def _funds(tx: Transaction, seen: Mapping[str, Mapping[str, Any]]) -> Facts | None:
-    """What the first wallet has, and for how many transfers its own ETH pays the gas."""
-    balance, tokens = seen.get(WALLET_BALANCE_WEI), seen.get(WALLET_TOKEN_UNITS)
-    if balance is None or tokens is None or balance["value"] is None:
-        return None
-    owed_wei = status_store.owed_wei(tx)
-    own_wei = int(Decimal(balance["value"])) - owed_wei
-    gas_wei = _gas_wei(seen)
-    return {
-        "balance_wei": balance["value"],
-        "balance_microusdt": tokens["value"],
-        "observed_at": balance["observed_at"],
-        "owed_wei": str(owed_wei),
-        "own_wei": str(own_wei),
-        "gas_per_transfer_wei": str(gas_wei) if gas_wei else None,
-        "runway_transfers": max(0, own_wei) // gas_wei if gas_wei else None,
-    }
-
-
-def _gas_wei(seen: Mapping[str, Mapping[str, Any]]) -> int | None:
-    """What the gas of one transfer may cost at the fees that were seen last."""
-    fees = [seen.get(name) for name in (BASE_FEE_WEI, PRIORITY_FEE_WEI)]
-    if any(fee is None or fee["value"] is None for fee in fees):
-        return None
-    base, tip = (int(Decimal(fee["value"])) for fee in fees if fee is not None)
-    return (2 * base + tip) * PLAIN_GAS
+def _funds(tx: Transaction, observations: Sequence[Mapping[str, Any]]) -> Facts | None:
+    found = funds(tx, observations)
+    return found.shown() if found else None

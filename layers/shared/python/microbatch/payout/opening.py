@@ -159,7 +159,13 @@ def _insert(
     }
     store.insert(tx, fields, now)
     count("payouts_opened")
-    logger.info("payout_opened", payout_id=payout_id, client_id=client.client_id, units=units)
+    logger.info(
+        "payout_opened",
+        payout_id=payout_id,
+        client_id=client.client_id,
+        unique_id=fields["unique_id"],
+        units=units,
+    )
     return locked(tx, payout_id)
 
 

@@ -1,18 +1,37 @@
-"""The one logger and the one set of metrics."""
+"""The one logger and the one set of metrics.
+
+CloudWatch takes every set of dimensions for a metric of its own, and whoever reads one has to name
+exactly that set. What is counted has the environment; what is counted in a stage has it too, and
+once more with the stage. So two environments in one account never ring for each other.
+"""
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 
 from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit, single_metric
 from aws_lambda_powertools.warnings import PowertoolsUserWarning
 
-__all__ = ["count", "count_unhandled", "gauge", "identify", "logger", "metrics", "rehearsal"]
+__all__ = [
+    "count",
+    "count_in_stage",
+    "count_unhandled",
+    "flush_stage",
+    "follow",
+    "following",
+    "gauge",
+    "identify",
+    "logger",
+    "metrics",
+    "rehearsal",
+]
 
 SERVICE = "microbatch"
 NAMESPACE = "Microbatch"
 UNHANDLED = "unhandled_exceptions"
+UNIDENTIFIED = "unidentified"
 
 # a schedule that finds nothing to do has nothing to count
 warnings.filterwarnings(
@@ -20,8 +39,11 @@ warnings.filterwarnings(
 )
 
 logger = Logger(service=SERVICE)
-metrics = Metrics(service=SERVICE, namespace=NAMESPACE)
+metrics = Metrics(namespace=NAMESPACE)
 _running: dict[str, str] = {}
+_place = {"environment": UNIDENTIFIED, "stage": UNIDENTIFIED}
+_in_stage: list[tuple[str, int]] = []
+_followed: list[dict[str, str]] = []
 _rehearsing: list[bool] = []
 
 
@@ -36,28 +58,73 @@ def rehearsal() -> Iterator[None]:
         _rehearsing.pop()
 
 
+@contextmanager
+def following(**ids: str) -> Iterator[None]:
+    """A block whose lines of the log carry these ids, and those that `follow` adds in it."""
+    _followed.append(dict(ids))
+    logger.append_keys(**ids)
+    try:
+        yield
+    finally:
+        logger.remove_keys(_followed.pop())
+
+
+def follow(**ids: str) -> None:
+    """Adds what is known by now to the ids of the block; outside of one it adds nothing."""
+    if _followed:
+        _followed[-1].update(ids)
+        logger.append_keys(**ids)
+
+
 def count(name: str, value: int = 1) -> None:
-    """Adds to a counter that leaves with the invocation's metrics."""
+    """Adds to a counter of the environment, which leaves with the invocation's metrics."""
     if _rehearsing:
         return
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
 
 
-def gauge(name: str, value: int, **dimensions: str) -> None:
-    """Says how much there is of something now; each set of dimensions is a metric of its own."""
+def gauge(name: str, value: int | Decimal, **dimensions: str) -> None:
+    """Says how much there is of something now; each set of dimensions is a metric of its own.
+
+    A picture's number: whoever decides anything reads Postgres.
+    """
+    if not dimensions:
+        metrics.add_metric(name=name, unit=MetricUnit.NoUnit, value=value)  # type: ignore[arg-type]
+        return
     with single_metric(
         name=name,
-        unit=MetricUnit.Count,
-        value=value,
+        unit=MetricUnit.NoUnit,
+        value=value,  # type: ignore[arg-type]
         namespace=NAMESPACE,
-        default_dimensions={"service": SERVICE, **dimensions},
+        default_dimensions={"environment": _place["environment"], **dimensions},
     ):
         pass
 
 
-def identify(function_name: str, version: str) -> None:
-    """Says which version of which function runs here."""
+def count_in_stage(name: str, value: int = 1) -> None:
+    """Adds a value to a metric of the stage that runs here, and to the same of all stages."""
+    _in_stage.append((name, value))
+
+
+def flush_stage() -> None:
+    """Writes what was counted in the stage; one that ends before has counted nothing."""
+    if not _in_stage:
+        return
+    counted, _in_stage[:] = list(_in_stage), []
+    both = EphemeralMetrics(
+        namespace=NAMESPACE, default_dimensions={"environment": _place["environment"]}
+    )
+    both.add_dimensions(stage=_place["stage"])
+    for name, value in counted:
+        both.add_metric(name=name, unit=MetricUnit.NoUnit, value=value)
+    both.flush_metrics()
+
+
+def identify(*, function_name: str, version: str, environment: str, stage: str) -> None:
+    """Says which version of which function runs here, and in which environment."""
     _running.update(function_name=function_name, version=version)
+    _place.update(environment=environment, stage=stage)
+    metrics.set_default_dimensions(environment=environment)
 
 
 def count_unhandled() -> None:

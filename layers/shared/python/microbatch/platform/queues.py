@@ -1,6 +1,6 @@
 """Sending messages to SQS queues by their plain names."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,11 +42,17 @@ class Entry:
 
 
 class Queues:
-    """The queues a function may reach; `urls` by plain queue name."""
+    """The queues a function may reach; `urls` by plain queue name.
 
-    def __init__(self, client: Any, urls: Mapping[str, str]) -> None:
+    `trace_header`: X-Ray's, of whatever is being done; it travels with every message.
+    """
+
+    def __init__(
+        self, client: Any, urls: Mapping[str, str], trace_header: Callable[[], str] = str
+    ) -> None:
         self._client = client
         self._urls = urls
+        self._trace_header = trace_header
 
     def send(self, entries: Sequence[Entry]) -> None:
         """Sends all of them, batched by queue.
@@ -81,10 +87,13 @@ class Queues:
 
     def _send_batch(self, url: str, batch: Sequence[Entry]) -> list[str]:
         """The error code of each entry that was not taken."""
+        traced = _traced(self._trace_header())
         try:
             answer = self._client.send_message_batch(
                 QueueUrl=url,
-                Entries=[_as_sqs(str(number), entry) for number, entry in enumerate(batch)],
+                Entries=[
+                    _as_sqs(str(number), entry) | traced for number, entry in enumerate(batch)
+                ],
             )
         except (BotoCoreError, ClientError) as error:
             return [error_code(error)] * len(batch)
@@ -126,3 +135,11 @@ def _as_sqs(number: str, entry: Entry) -> dict[str, Any]:
             for name, value in entry.attributes.items()
         },
     }
+
+
+def _traced(header: str) -> dict[str, Any]:
+    # Not among the attributes that SQS counts into a message's size.
+    if not header:
+        return {}
+    attribute = {"DataType": "String", "StringValue": header}
+    return {"MessageSystemAttributes": {"AWSTraceHeader": attribute}}

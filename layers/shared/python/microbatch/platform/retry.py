@@ -6,6 +6,7 @@ message is renewed once on its way: a copy that carries the first sending time, 
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -17,7 +18,14 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import BotoCoreError, ClientError
 
 from microbatch.errors import ConfigurationError, MicrobatchError, PermanentFailure
-from microbatch.platform.observability import count, count_unhandled, logger
+from microbatch.platform.observability import (
+    count,
+    count_in_stage,
+    count_unhandled,
+    flush_stage,
+    following,
+    logger,
+)
 from microbatch.platform.queues import DELAY_SECONDS_MAX, error_code
 
 RECEIVES_MAX = 1000  # SQS refuses a larger maxReceiveCount
@@ -105,9 +113,26 @@ class RetryingProcessor(BatchProcessor):
         self._queue_of = queue_of
         self._now = now
 
+    def process(self) -> list[tuple[Any, ...]]:
+        """Handles every record; what was counted on the way is written, whatever happens."""
+        try:
+            handled: list[tuple[Any, ...]] = super().process()
+        finally:
+            flush_stage()
+        return handled
+
+    def _process_record(self, record: Any) -> Any:
+        # Powertools' own place for what is done around a record: all its lines carry its ids.
+        with following(message_id=str(record.get("messageId"))):
+            with suppress(
+                KeyError, ValueError
+            ):  # of no event of SQS: no picture is worth a message
+                count_in_stage("message_age_seconds", self._age_seconds(SQSRecord(record)))
+            return super()._process_record(record)
+
     def success_handler(self, record: Any, result: Any) -> Result:
         """Counts a handled message."""
-        count("processed")
+        count_in_stage("processed")
         return self._acknowledge(record, result)
 
     def failure_handler(self, record: Any, exception: Any) -> Result:
@@ -122,7 +147,8 @@ class RetryingProcessor(BatchProcessor):
             moved = False
         if moved:
             return self._acknowledge(record, None)
-        count("retried")
+        count_in_stage("retried")
+        count("failed_tries", _receives(record))
         failed: Result = super().failure_handler(record=record, exception=exception)
         return failed
 
@@ -133,10 +159,8 @@ class RetryingProcessor(BatchProcessor):
     def _carry_out(self, record: SQSRecord, exception: ExcInfo) -> bool:
         """Whether the message now stands elsewhere, so that this one may go."""
         error = exception[1]
-        first_sent_ms = _first_sent_ms(record)
-        age_seconds = max(0, int(self._now().timestamp() - first_sent_ms / 1000))
-        receives = int(record.attributes.approximate_receive_count)
-        action = plan_retry(error, age_seconds, receives, self._policy)
+        first_sent_ms, age_seconds = _first_sent_ms(record), self._age_seconds(record)
+        action = plan_retry(error, age_seconds, _receives(record), self._policy)
         _log(record, exception, action, age_seconds)
 
         if action is Action.WAIT:
@@ -151,6 +175,9 @@ class RetryingProcessor(BatchProcessor):
             self._hide(record)
             raise
         return True
+
+    def _age_seconds(self, record: SQSRecord) -> int:
+        return max(0, int(self._now().timestamp() - _first_sent_ms(record) / 1000))
 
     def _hide(self, record: SQSRecord) -> None:
         try:
@@ -170,7 +197,7 @@ class RetryingProcessor(BatchProcessor):
             DelaySeconds=self._policy.wait_seconds,
             MessageAttributes=_attributes(record) | {FIRST_SENT_AT: _number(first_sent_ms)},
         )
-        count("renewed")
+        count_in_stage("renewed")
 
     def _dead_letter(self, record: SQSRecord, first_sent_ms: int, reason: str) -> None:
         self._client.send_message(
@@ -179,7 +206,7 @@ class RetryingProcessor(BatchProcessor):
             MessageAttributes=_attributes(record)
             | {FIRST_SENT_AT: _number(first_sent_ms), REASON: _text(reason)},
         )
-        count("dead_lettered")
+        count_in_stage("dead_lettered")
 
 
 def _log(record: SQSRecord, exception: ExcInfo, action: Action, age_seconds: int) -> None:
@@ -208,6 +235,10 @@ def _reason(error: BaseException) -> str:
     # The first line only: a database error's further lines quote the row.
     text = (str(error).splitlines() or [""])[0]
     return f"{type(error).__name__}: {text}"
+
+
+def _receives(record: SQSRecord) -> int:
+    return int(record.attributes.approximate_receive_count)
 
 
 def _first_sent_ms(record: SQSRecord) -> int:

@@ -19,10 +19,20 @@ def setting(name: str) -> str:
     return value
 
 
-def running_function() -> tuple[str, str]:
-    """The name and the version of the function that runs here, as AWS sets them."""
-    version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-    return setting("AWS_LAMBDA_FUNCTION_NAME"), version
+def running_function() -> dict[str, str]:
+    """Which version of which function runs here, as AWS says, and of which environment."""
+    name = setting("AWS_LAMBDA_FUNCTION_NAME")
+    return {
+        "function_name": name,
+        "version": os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        "environment": setting("ENVIRONMENT"),
+        "stage": name.removeprefix(setting("RESOURCE_PREFIX")).replace("-", "_"),
+    }
+
+
+def trace_header() -> str:
+    """The X-Ray header of this invocation, as AWS sets it; "" where nothing is traced."""
+    return os.environ.get("_X_AMZN_TRACE_ID", "")
 
 
 def whole_number(name: str) -> int:

@@ -14,6 +14,7 @@ from microbatch.wiring.environment import (
     mapping_of,
     running_function,
     setting,
+    trace_header,
     whole_number,
 )
 
@@ -66,7 +67,7 @@ def queues() -> "Queues":
     """The queues the function may send to or look at."""
     from microbatch.platform.queues import Queues  # noqa: PLC0415
 
-    return Queues(aws_client("sqs"), mapping_of("QUEUE_URLS"))
+    return Queues(aws_client("sqs"), mapping_of("QUEUE_URLS"), trace_header)
 
 
 @cache
@@ -115,6 +116,7 @@ def processor() -> "RetryingProcessor":
     """What carries out waits, renewals and dead-lettering of this function's queues."""
     from microbatch.platform.retry import RetryingProcessor  # noqa: PLC0415
 
+    identified()
     return RetryingProcessor(aws_client("sqs"), retry_policy(), queue_of)
 
 
@@ -149,7 +151,16 @@ def changenow() -> "ChangeNow":
     """The exchange."""
     from microbatch.vendors.changenow import ChangeNow  # noqa: PLC0415
 
-    return ChangeNow(setting("CHANGENOW_URL"), secrets().text("CHANGENOW_API_KEY"))
+    key = secrets().text("CHANGENOW_API_KEY")
+    return ChangeNow(setting("CHANGENOW_URL"), key, heard=_heard_exchange)
+
+
+def _heard_exchange(answered: bool) -> None:
+    from microbatch.platform.observability import count  # noqa: PLC0415
+
+    count("exchange_calls")
+    if not answered:
+        count("exchange_failures")
 
 
 @cache
@@ -165,12 +176,21 @@ def node() -> "Node | Nodes":
     """The Ethereum node; several URLs, separated by white space, are several nodes."""
     from microbatch.vendors.ethereum.node import Node  # noqa: PLC0415
 
-    first, *others = (Node(url) for url in secrets().text("ETHEREUM_RPC_URL").split())
+    urls = secrets().text("ETHEREUM_RPC_URL").split()
+    first, *others = (Node(url, heard=_heard_node) for url in urls)
     if not others:
         return first
     from microbatch.vendors.ethereum.nodes import Nodes  # noqa: PLC0415
 
     return Nodes([first, *others])
+
+
+def _heard_node(answered: bool) -> None:
+    from microbatch.platform.observability import count  # noqa: PLC0415
+
+    count("node_calls")
+    if not answered:
+        count("node_failures")
 
 
 @cache
@@ -199,14 +219,20 @@ def _kms_signers() -> "list[Signer]":
 
 
 @cache
+def identified() -> None:
+    """Have everything that is counted carry where it was counted."""
+    from microbatch.platform.observability import identify  # noqa: PLC0415
+
+    identify(**running_function())
+
+
+@cache
 def checked() -> None:
     """Refuse to work with a missing or malformed secret: its name in the error, never its value.
 
     Runs once per execution environment, before its first message is touched.
     """
-    from microbatch.platform.observability import identify  # noqa: PLC0415
-
-    identify(*running_function())
+    identified()
     families = {carrier.key for carrier in QUEUES.values()}
     for name in mapping_of("SECRET_IDS"):
         if name in OPTIONAL_SECRETS:

@@ -39,18 +39,22 @@ def utc_now() -> datetime:
 
 
 def decoded(record: "SQSRecord") -> Any:
-    """The message in a record, its signature and age checked.
+    """The message in a record, its signature and age checked; from here on the log names its ids.
 
     A key that was changed a moment ago is read again before a token is refused.
     """
+    from microbatch.platform.observability import follow  # noqa: PLC0415
+
     checked()
     queue = queue_name(record)
     family = QUEUES[queue].key
     try:
-        return messages.read(queue, record.body, secrets().signing_keys(family), utc_now())
+        message = messages.read(queue, record.body, secrets().signing_keys(family), utc_now())
     except InvalidToken:
         keys = secrets().signing_keys(family, fresh=True)
-        return messages.read(queue, record.body, keys, utc_now())
+        message = messages.read(queue, record.body, keys, utc_now())
+    follow(**messages.subject(message))
+    return message
 
 
 def send(outgoing: list[Outgoing]) -> None:
@@ -137,7 +141,7 @@ def _put_off(put_off: Callable[..., None], item: str) -> None:
 def step(record: "SQSRecord", act: Callable[..., list[Outgoing]], *arguments: Any) -> None:
     """A ledger stage: decode, one transaction, commit, then send what the new state calls for."""
     message = decoded(record)
-    send(transact(lambda tx, now: act(message, tx, now, *arguments)))
+    _hand_on(transact(lambda tx, now: act(message, tx, now, *arguments)))
 
 
 def together(
@@ -185,7 +189,18 @@ def ask(
 ) -> None:
     """An outbound stage: decode, one call to the outside, send its answer."""
     message = decoded(record)
-    send(act(message, outside(), utc_now()))
+    _hand_on(act(message, outside(), utc_now()))
+
+
+def _hand_on(outgoing: list[Outgoing]) -> None:
+    """Send, and say so. What goes out with a delay asks again: not yet, and no failure."""
+    from microbatch.platform.observability import count_in_stage, logger  # noqa: PLC0415
+
+    send(outgoing)
+    logger.info("message_handled", sent=[each.queue for each in outgoing])
+    asked_again = sum(1 for each in outgoing if each.delay_seconds)
+    if asked_again:
+        count_in_stage("not_yet", asked_again)
 
 
 def webhook(
@@ -209,7 +224,15 @@ def webhook(
         send(answer.outgoing)
     except RetryLater:
         return http_answer(503, {"error": "not stored, send it again"})
+    _tell_queued(answer.outgoing)
     return http_answer(answer.status_code, answer.fields)
+
+
+def _tell_queued(outgoing: Sequence[Outgoing]) -> None:
+    from microbatch.platform.observability import logger  # noqa: PLC0415
+
+    for each in outgoing:
+        logger.info("webhook_queued", queue=each.queue, **messages.subject(each.message))
 
 
 def _warn(name: str, reason: str) -> None:

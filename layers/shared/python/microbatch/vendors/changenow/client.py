@@ -5,7 +5,7 @@ that timed out may have created an exchange nobody knows of: unpaid, it costs no
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -84,16 +84,22 @@ class ExchangeStatus:
 class ChangeNow:
     """The client. Every method raises RetryLater when ChangeNow is unwell or not understood.
 
+    `heard` is told of every call whether an answer came that could be read, a refusal included.
     Raises ConfigurationError when the key cannot be one.
     """
 
     def __init__(
-        self, base_url: str, api_key: str, session: requests.Session | None = None
+        self,
+        base_url: str,
+        api_key: str,
+        session: requests.Session | None = None,
+        heard: Callable[[bool], object] = bool,
     ) -> None:
         if not api_key or not (api_key.isascii() and api_key.isprintable()):
             raise ConfigurationError("CHANGENOW_API_KEY is not one line of ASCII text")
         self._base_url = base_url.rstrip("/")
         self._api_key = api_key
+        self._heard = heard
         self._session = session or requests.Session()
         # A repeated POST would be a second exchange: no adapter repeats anything.
         for scheme in ("http://", "https://"):
@@ -202,6 +208,22 @@ class ChangeNow:
         *,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, str] | None = None,
+    ) -> Answer:
+        answered = True
+        try:
+            return self._asked(method, path, query, body)
+        except RetryLater:
+            answered = False
+            raise
+        finally:
+            self._heard(answered)
+
+    def _asked(
+        self,
+        method: Literal["GET", "POST"],
+        path: str,
+        query: Mapping[str, str] | None,
+        body: Mapping[str, str] | None,
     ) -> Answer:
         call = f"ChangeNow {method} {path}"
         headers = {"x-changenow-api-key": self._api_key, "Accept": "application/json"}

@@ -4,6 +4,7 @@ What the node does not know stays unknown: only a null receipt is "absent", and 
 nothing about the transaction.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -56,11 +57,17 @@ GAS_MIN = 21_000  # no transaction costs less
 class Node:
     """The node behind one URL. Every method raises RetryLater when it is unwell.
 
-    Raises ConfigurationError when the URL cannot be one.
+    `heard` is told of every call whether it was answered. Raises ConfigurationError when the URL
+    cannot be one.
     """
 
-    def __init__(self, rpc_url: str, session: requests.Session | None = None) -> None:
-        self._rpc = Rpc(rpc_url, session)
+    def __init__(
+        self,
+        rpc_url: str,
+        session: requests.Session | None = None,
+        heard: Callable[[bool], object] = bool,
+    ) -> None:
+        self._rpc = Rpc(rpc_url, session, heard)
 
     def preflight(
         self, *, wallet: str, to_address: str, value_wei: int, data: bytes, token: str = ""

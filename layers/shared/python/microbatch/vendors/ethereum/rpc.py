@@ -5,7 +5,7 @@ with a `data` member for a contract's revert, which would be a verdict about the
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +18,7 @@ from microbatch.vendors.wire import cut
 TIMEOUT_SECONDS = 5
 WORD_BYTES = 32
 NUMBER_MAX = 2**63 - 1  # Postgres' bigint
+UNWELL_CODES = frozenset({429, -32002, -32005, -32603})  # over a limit, timed out, internal
 REVERTED_CODES = frozenset({3, -32015})
 REVERTED_WORDS = (
     "revert",
@@ -45,15 +46,29 @@ class NodeRefusal(RetryLater):
         text = self.message.lower()
         return self.code in REVERTED_CODES or any(word in text for word in REVERTED_WORDS)
 
+    @property
+    def is_unwell(self) -> bool:
+        """Whether the node speaks of itself, and not of what it was asked."""
+        return self.code in UNWELL_CODES and not self.reverted
+
 
 class Rpc:
-    """The calls. Every one raises RetryLater; NodeRefusal when the node answered with an error."""
+    """The calls. Every one raises RetryLater; NodeRefusal when the node answered with an error.
 
-    def __init__(self, url: str, session: requests.Session | None = None) -> None:
+    `heard` is told of each whether the node answered, an error about the question included.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        session: requests.Session | None = None,
+        heard: Callable[[bool], object] = bool,
+    ) -> None:
         from web3 import HTTPProvider  # noqa: PLC0415 - heavy, and only some functions have it
 
         if not url.startswith(("http://", "https://")):
             raise ConfigurationError("ETHEREUM_RPC_URL does not begin with http:// or https://")
+        self._heard = heard
         session = session or requests.Session()
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(max_retries=0))
@@ -66,6 +81,16 @@ class Rpc:
 
     def call(self, method: str, *params: object) -> Any:
         """The result of one call; its shape is the caller's to check."""
+        answered = True
+        try:
+            return self._asked(method, *params)
+        except RetryLater as error:
+            answered = isinstance(error, NodeRefusal) and not error.is_unwell
+            raise
+        finally:
+            self._heard(answered)
+
+    def _asked(self, method: str, *params: object) -> Any:
         from web3.types import RPCEndpoint  # noqa: PLC0415 - see above
 
         # No error is chained: its text holds the URL, and the URL holds the provider's key.

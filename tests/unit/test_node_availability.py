@@ -1,0 +1,42 @@
+"""Which calls of a node count as answered: its availability is made of them."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from microbatch.errors import RetryLater
+from microbatch.vendors.ethereum import rpc
+from tests.unit.stub_server import Answer, StubServer, told
+
+
+@pytest.fixture
+def stub() -> Iterator[StubServer]:
+    with StubServer() as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("answer", "answered"),
+    [
+        (told({"jsonrpc": "2.0", "id": 0, "result": "0x5"}), True),
+        (told({"error": {"code": 3, "message": "execution reverted"}}), True),
+        (told({"error": {"code": -32603, "message": "execution reverted"}}), True),
+        (told({"error": {"code": -32000, "message": "nonce too low"}}), True),
+        (told({"error": {"code": 429, "message": "capacity"}}, 429), False),
+        (Answer(503, "<html>", "text/html"), False),
+        (Answer(200, '{"jsonrpc":"2.0","id":0,"resu'), False),
+        (Answer(hang_up=True), False),
+        (told({"error": {"code": -32603, "message": "Internal error"}}), False),
+        (told({"error": {"code": -32002, "message": "request timed out"}}), False),
+        (told({"error": {"code": -32005, "message": "rate exceeded"}}), False),
+    ],
+)
+def test_whoever_counts_hears_of_each_call_whether_it_was_answered(stub, answer, answered):
+    heard = []
+    stub.answer = lambda _request: answer
+
+    with suppress(RetryLater):
+        rpc.Rpc(stub.url, heard=heard.append).call("eth_chainId")
+
+    assert heard == [answered]
