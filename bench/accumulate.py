@@ -40,7 +40,7 @@ _numbers = itertools.count(5_000_000_000)
 
 def rows(server: Server, *, small: bool) -> Iterator[Ratio]:
     """Both rows of the table."""
-    batches, rounds, singles = (2, 1, 20) if small else (8, 9, 400)
+    batches, rounds, singles = (2, 1, 20) if small else (8, 7, 200)
     with server.database() as fields:
         for number in range(CLIENTS):
             client(fields, f"client_{number}")

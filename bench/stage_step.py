@@ -46,7 +46,7 @@ INSERT INTO steps SELECT number, 'requested', now() FROM generate_series(1, %(co
 
 def rows(server: Server, *, small: bool) -> Iterator[Ratio]:
     """Against a step of a running workflow, and against a workflow of one step."""
-    steps, rounds = (5, 1) if small else (100, 9)
+    steps, rounds = (5, 1) if small else (30, 7)
     count = steps * (rounds + 2)
     with server.database() as fields, server.database() as their_fields:
         _fill(fields, their_fields, count)
