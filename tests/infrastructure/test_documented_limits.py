@@ -3,16 +3,16 @@
 import re
 from decimal import Decimal
 
-from cdk import config
+from cdk import config, settings
 from cdk.layers import PROJECT
 
 UNITS = {
     "s": 1,
     "min": 60,
     "h": 3600,
-    "ETH": config.WEI_PER_ETH,
+    "ETH": settings.WEI_PER_ETH,
     "USDT": 10**6,
-    "gwei": config.WEI_PER_GWEI,
+    "gwei": settings.WEI_PER_GWEI,
     "": 1,
 }
 ROW = re.compile(r"^\| `([A-Z_]+)` \| ([0-9. ]*[0-9]) ?([A-Za-z]*) \|", re.MULTILINE)
@@ -21,8 +21,8 @@ ROW = re.compile(r"^\| `([A-Z_]+)` \| ([0-9. ]*[0-9]) ?([A-Za-z]*) \|", re.MULTI
 def test_every_documented_limit_is_the_deployed_one() -> None:
     text = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
     rows = ROW.findall(text)
-    settings = config.PROD.settings()
+    deployed = config.PROD.settings()
 
     assert len(rows) > 15
     said = {name: Decimal(number.replace(" ", "")) * UNITS[unit] for name, number, unit in rows}
-    assert said == {name: Decimal(settings[name]) for name in said}
+    assert said == {name: Decimal(deployed[name]) for name in said}
