@@ -66,6 +66,8 @@ class Alarms(Construct):
         of: str,
         missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
     ) -> None:
+        if isinstance(metric, cloudwatch.MathExpression) and not self.environment.metric_math:
+            return
         full_name = f"{name}-{of}" if of else name
         alarm = cloudwatch.Alarm(
             self,

@@ -54,6 +54,7 @@ class Environment:
     own_keys: bool = True  # KMS keys of ours, for the wallet key's secret and for the database
     tracing: bool = True
     canary: bool = True  # a new version takes a tenth of the calls first
+    metric_math: bool = True  # CloudWatch can calculate, and alarms look at what it has calculated
     architecture: str = "arm64"
     python: str = "3.13"
     removal_policy: RemovalPolicy = RemovalPolicy.DESTROY
@@ -167,6 +168,7 @@ LOCAL = Environment(
     own_keys=False,
     tracing=False,
     canary=False,
+    metric_math=False,
     architecture=_machine_architecture(),
     python=f"{sys.version_info.major}.{sys.version_info.minor}",
 )

@@ -1,7 +1,7 @@
 """Alarms on the flow: what waits too long, fails too often, is silent, or runs out.
 
 AWS's own metrics where it has them, for they cost nothing: queues, calls of functions, database.
-docs/adr/0021 says why each threshold is what it is.
+docs/adr/0019 says why each threshold is what it is.
 """
 
 from aws_cdk import Duration
