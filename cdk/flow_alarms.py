@@ -39,6 +39,7 @@ def add_flow_alarms(alarms: Alarms) -> None:
             _watch_schedule(alarms, measured, stage)
     _watch_messages(alarms, measured)
     _watch_parties(alarms, measured)
+    _watch_measuring(alarms, measured)
     _watch_conversion(alarms, measured)
     _watch_wallet(alarms, measured)
     if alarms.environment.has_vpc:
@@ -71,7 +72,7 @@ def _watch_function(alarms: Alarms, measured: Measured, stage: Stage) -> None:
         "function_errors",
         f"More than {ERRORS_MAX_PERCENT} % of a function's calls end in an error",
         calculated(
-            "100 * errors / MAX([calls, 1])",
+            "IF(calls > 0, 100 * errors / calls, 0)",
             "errors, percent",
             errors=measured.function(stage.name, "Errors"),
             calls=measured.function(stage.name, "Invocations"),
@@ -145,6 +146,16 @@ def _watch_parties(alarms: Alarms, measured: Measured) -> None:
         "balance_reading_silent",
         "Nobody has read the wallet's balance and the gas price",
         measured.ours("balances_read", period=period),
+        periods=MISSED_RUNS,
+    )
+
+
+def _watch_measuring(alarms: Alarms, measured: Measured) -> None:
+    """A reconciler that runs and cannot measure: what reads its measures would see nothing."""
+    alarms.silent(
+        "measuring_silent",
+        "Nobody has measured what waits, is parked, or stands too long",
+        measured.ours("payments_late", "SampleCount"),
         periods=MISSED_RUNS,
     )
 

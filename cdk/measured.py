@@ -108,7 +108,8 @@ def completion(measured: Measured) -> cloudwatch.MathExpression:
     """100, less the payments that are late, in percent of a day's payments."""
     day = Duration.days(1)
     return calculated(
-        "100 * (1 - late / MAX([FILL(credited, 0), late, 1]))",
+        # not MAX of the two and 1: CloudWatch refuses a number among series
+        "IF(late > FILL(credited, 0), 0, IF(late > 0, 100 * (1 - late / FILL(credited, 0)), 100))",
         "completion, percent",
         day,
         late=measured.ours("payments_late", "Maximum", day),

@@ -70,7 +70,7 @@ class Rollout(Construct):
     def _errors(self, scope: Construct, function: StageFunction) -> cloudwatch.Alarm:
         """Calls that ended in an error: a crash, a time-out, out of memory, an import."""
         rate = cloudwatch.MathExpression(
-            expression="100 * errors / MAX([calls, 1])",
+            expression="IF(calls > 0, 100 * errors / calls, 0)",
             using_metrics={
                 "errors": _of_version(function, "Errors", "Sum"),
                 "calls": _of_version(function, "Invocations", "Sum"),

@@ -37,6 +37,7 @@ PLANNED = {
     "wallet_below_reserve": (0, 300),
     "rows_over_age": (0, 300),
     "reconciler_silent": (1, 900),
+    "measuring_silent": (1, 900),
     "payout_scheduler_silent": (1, 900),
     "threshold_check_silent": (1, 1800),
     "balance_reading_silent": (1, 1800),
@@ -198,6 +199,22 @@ def test_not_yet_rings_nowhere(deployed: Deployed) -> None:
     assert "not_yet" not in names
     rung_by = {"failed_tries"} | ({"retried"} if deployed.environment.metric_math else set())
     assert rung_by <= names
+
+
+def test_no_calculation_puts_a_number_among_series(prod: Deployed) -> None:
+    """MAX([calls, 1]) is refused when the alarm is made: of an array, all are series or none is."""
+    looked_at = [
+        part["Expression"]
+        for alarm in prod.of_type("AWS::CloudWatch::Alarm").values()
+        for part in alarm.get("Metrics", ())
+        if "Expression" in part
+    ]
+    shown = re.findall(r'"expression":"([^"]+)"', json.dumps(page(prod), separators=(",", ":")))
+    assert len(looked_at) > 40
+    assert shown
+    arrays = [each for text in (*looked_at, *shown) for each in re.findall(r"\[([^]]*)\]", text)]
+    assert arrays
+    assert not [each for each in arrays if re.search(r"(^|,)\s*[0-9.]+\s*(,|$)", each)]
 
 
 def test_the_page_shows_every_alarm_and_fits(deployed: Deployed) -> None:

@@ -101,6 +101,24 @@ def test_one_payment_is_followed_by_its_ids_over_every_hop(
     assert all(line["message_id"] and line["message_type"] for line in found)
 
 
+def test_a_payment_stored_with_others_is_named_and_counted_in_its_stage(
+    doors: Doors, pipeline: Pipeline, log: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipeline.payment("7", "0.02")
+    (outgoing,) = pipeline.queue
+
+    answer = doors.invoke("accumulator", {"Records": [record_of(outgoing)]})
+
+    assert answer == {"batchItemFailures": []}
+    (payment,) = pipeline.rows("SELECT payment_id, state FROM payments")
+    named = [line for line in said(log) if payment["payment_id"] in line.get("payment_ids", ())]
+    assert [line["message"] for line in named] == ["payments_accumulated"]
+    written = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (counted,) = [each for each in written if "processed" in each]
+    assert (counted["stage"], counted["processed"]) == ("accumulator", [1])
+    assert 0 <= counted["message_age_seconds"][0] < 60
+
+
 def test_the_ids_of_one_message_are_not_said_of_the_next(doors: Doors, log: io.StringIO) -> None:
     first = sample(messages.ExchangeStatusRequested)
     forged = record_of(Outgoing("swap-monitor", first)) | {"body": "{}", "messageId": "second"}

@@ -39,7 +39,9 @@ def credit_many(
     if rows:
         count("payments_credited", len(rows))
     logger.info(
-        "payments_accumulated", payments_count=len(rows), left_count=len(messages) - len(rows)
+        "payments_accumulated",
+        payment_ids=[row["payment_id"] for row in rows],
+        left_count=len(messages) - len(rows),
     )
     return set(bookings), [telling.of_credited(row, now) for row in rows]
 

@@ -8,7 +8,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from microbatch import messages
-from microbatch.errors import ConfigurationError, ExpiredToken, InvalidToken, RetryLater
+from microbatch.errors import (
+    ConfigurationError,
+    ExpiredToken,
+    InvalidToken,
+    MicrobatchError,
+    RetryLater,
+)
 from microbatch.messages import QUEUES, Announcement, Outgoing
 from microbatch.wiring.parts import (
     checked,
@@ -121,6 +127,9 @@ def one_by_one(
         try:
             send(transact(act, item, *arguments))
             done += 1
+        except RetryLater as error:
+            logger.warning("schedule_item_later", item=item, detail=str(error))
+            _put_off(put_off, item)
         except Exception:
             count("schedule_item_failed")
             count_unhandled()
@@ -152,7 +161,7 @@ def together(
     Whatever goes wrong concerns all of them, so that nothing is done: each takes its own step
     then, and is judged by that alone.
     """
-    from microbatch.platform.observability import count  # noqa: PLC0415
+    from microbatch.platform.observability import count_unhandled  # noqa: PLC0415
 
     done: Set[str]
     try:
@@ -162,13 +171,28 @@ def together(
         send(outgoing)
     except Exception as error:
         _warn("not_done_together", type(error).__name__)
+        if not isinstance(error, MicrobatchError):
+            count_unhandled()
         return {**event}
-    if done:
-        count("processed", len(done))
+    _count_done([each for each in event["Records"] if each["messageId"] in done])
     return {
         **event,
         "Records": [each for each in event["Records"] if each["messageId"] not in done],
     }
+
+
+def _count_done(records: Sequence[dict[str, Any]]) -> None:
+    """Count what was handled together, and how old the oldest of it was."""
+    if not records:
+        return
+    from microbatch.platform.observability import count_in_stage, flush_stage  # noqa: PLC0415
+
+    count_in_stage("processed", len(records))
+    sent_ms = [int(each.get("attributes", {}).get("SentTimestamp", 0)) for each in records]
+    if min(sent_ms):
+        age_seconds = int(utc_now().timestamp()) - min(sent_ms) // 1000
+        count_in_stage("message_age_seconds", max(0, age_seconds))
+    flush_stage()
 
 
 def _readable(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
