@@ -1,6 +1,7 @@
 """What stands in the books, in one round trip: every invariant of the product, and the rows."""
 
 import json
+import threading
 from decimal import Decimal
 from typing import Any
 
@@ -54,25 +55,29 @@ class Books:
 
     def __init__(self, connection: Any) -> None:
         self._cursor = connection.cursor()
+        self._asking = threading.Lock()  # an answer is for whoever has asked
         # plain: no function is to parse what is JSON already; numbers stay exact
         self._cursor.execute(f"PREPARE books AS {_query().replace('%%', '%')}")
 
     def read(self) -> "Page":
         """As it stands now."""
-        self._cursor.execute("EXECUTE books")
-        broken, *rows = self._cursor.fetchone()
+        with self._asking:
+            self._cursor.execute("EXECUTE books")
+            broken, *rows = self._cursor.fetchone()
         return Page(broken, dict(zip(ROWS, rows, strict=True)))
 
     def one(self, sql: str, *parameters: Any) -> Any:
         """The first column of the first row of any query; None without a row."""
-        self._cursor.execute(sql, parameters)
-        row = self._cursor.fetchone()
+        with self._asking:
+            self._cursor.execute(sql, parameters)
+            row = self._cursor.fetchone()
         return row[0] if row else None
 
     def all(self, sql: str, *parameters: Any) -> list[Any]:
         """All rows of any query."""
-        self._cursor.execute(sql, parameters)
-        return list(self._cursor.fetchall())
+        with self._asking:
+            self._cursor.execute(sql, parameters)
+            return list(self._cursor.fetchall())
 
 
 class Page:

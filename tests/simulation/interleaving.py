@@ -39,7 +39,6 @@ class Interleaving:
         self._chance, self._ask = chance, ask
         self._jobs: list[Job] = []
         self._changed = threading.Condition()
-        self._asking = threading.Lock()
         self._of_thread = threading.local()
         self.deadlocks = 0
 
@@ -162,8 +161,7 @@ class Interleaving:
                     self._changed.wait_for(lambda job=job: not job.blocked, PATIENCE_SECONDS)
 
     def _is_blocked(self, pid: int) -> bool:
-        with self._asking:  # over one connection, and its answer is for whoever has asked
-            return bool(self._ask("SELECT cardinality(pg_blocking_pids(%s)) > 0", pid))
+        return bool(self._ask("SELECT cardinality(pg_blocking_pids(%s)) > 0", pid))
 
     def _break_deadlock(self) -> None:
         """All wait for each other: one of them is told so, as Postgres would."""
