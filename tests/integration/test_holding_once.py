@@ -68,7 +68,16 @@ def test_a_rehearsal_says_what_would_be_and_changes_nothing(pipeline: Pipeline) 
     assert pipeline.queue == []
 
 
-@pytest.mark.parametrize("act", ["reject", "pause", "clients pause", "threshold set"])
+def test_a_rejection_too_is_rehearsed_without_a_trace(pipeline: Pipeline) -> None:
+    payment_id = held(pipeline, parent_payment_id="1")
+    before = unchanged(pipeline)
+    answer = pipeline.operate("reject", payment_id=payment_id, dry_run=True)
+    assert (answer["dry_run"], answer["after"]["state"]) == (True, "rejected")
+    assert unchanged(pipeline) == before
+    assert pipeline.queue == []
+
+
+@pytest.mark.parametrize("act", ["pause", "resume", "clients pause", "threshold set"])
 def test_what_moves_no_money_knows_no_rehearsal(pipeline: Pipeline, act: str) -> None:
     fields = {"payment_id": "1", "part": "payout", "client_id": "7", "threshold_usd": "1"}
     with pytest.raises(InvalidInput, match="knows no dry_run"):
