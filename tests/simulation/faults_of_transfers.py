@@ -102,8 +102,8 @@ FAULTS = (
     Fault(
         "sent_before_the_commit",
         "wiring/steps.py",
-        "    send(transact(lambda tx, now: act(message, tx, now, *arguments)))\n",
-        "    transact(lambda tx, now: send(act(message, tx, now, *arguments)))\n",
+        "    _hand_on(transact(lambda tx, now: act(message, tx, now, *arguments)))\n",
+        "    transact(lambda tx, now: _hand_on(act(message, tx, now, *arguments)))\n",
         "bytes leave whose commit fails: what they pay stands in no book",
     ),
     # --- bumps ---

@@ -67,7 +67,7 @@ def send(outgoing: list[Outgoing]) -> None:
     """Sign and send; raises RetryLater when some could not be sent."""
     from microbatch.platform.queues import Entry  # noqa: PLC0415
 
-    families = {QUEUES[each.queue].key for each in outgoing}
+    families = dict.fromkeys(QUEUES[each.queue].key for each in outgoing)
     keys = {family: secrets().signing_keys(family)[0] for family in families}
     queues().send(
         [
