@@ -124,10 +124,7 @@ class RetryingProcessor(BatchProcessor):
     def _process_record(self, record: Any) -> Any:
         # Powertools' own place for what is done around a record: all its lines carry its ids.
         with following(message_id=str(record.get("messageId"))):
-            with suppress(
-                KeyError, ValueError
-            ):  # of no event of SQS: no picture is worth a message
-                count_in_stage("message_age_seconds", self._age_seconds(SQSRecord(record)))
+            count_age(record, self._now())
             return super()._process_record(record)
 
     def success_handler(self, record: Any, result: Any) -> Result:
@@ -159,7 +156,7 @@ class RetryingProcessor(BatchProcessor):
     def _carry_out(self, record: SQSRecord, exception: ExcInfo) -> bool:
         """Whether the message now stands elsewhere, so that this one may go."""
         error = exception[1]
-        first_sent_ms, age_seconds = _first_sent_ms(record), self._age_seconds(record)
+        first_sent_ms, age_seconds = _first_sent_ms(record), _age_seconds(record, self._now())
         action = plan_retry(error, age_seconds, _receives(record), self._policy)
         _log(record, exception, action, age_seconds)
 
@@ -175,9 +172,6 @@ class RetryingProcessor(BatchProcessor):
             self._hide(record)
             raise
         return True
-
-    def _age_seconds(self, record: SQSRecord) -> int:
-        return max(0, int(self._now().timestamp() - _first_sent_ms(record) / 1000))
 
     def _hide(self, record: SQSRecord) -> None:
         try:
@@ -207,6 +201,16 @@ class RetryingProcessor(BatchProcessor):
             | {FIRST_SENT_AT: _number(first_sent_ms), REASON: _text(reason)},
         )
         count_in_stage("dead_lettered")
+
+
+def count_age(record: dict[str, Any], now: datetime) -> None:
+    """Count how many seconds ago a message was sent first; of no event of SQS nothing."""
+    with suppress(KeyError, ValueError):  # no picture is worth a message
+        count_in_stage("message_age_seconds", _age_seconds(SQSRecord(record), now))
+
+
+def _age_seconds(record: SQSRecord, now: datetime) -> int:
+    return max(0, int(now.timestamp() - _first_sent_ms(record) / 1000))
 
 
 def _log(record: SQSRecord, exception: ExcInfo, action: Action, age_seconds: int) -> None:

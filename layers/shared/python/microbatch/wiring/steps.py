@@ -127,12 +127,10 @@ def one_by_one(
         try:
             send(transact(act, item, *arguments))
             done += 1
-        except RetryLater as error:
-            logger.warning("schedule_item_later", item=item, detail=str(error))
-            _put_off(put_off, item)
-        except Exception:
+        except Exception as error:
             count("schedule_item_failed")
-            count_unhandled()
+            if not isinstance(error, RetryLater):  # that the database is away is no bug
+                count_unhandled()
             logger.exception("schedule_item_failed", item=item)
             _put_off(put_off, item)
     return done
@@ -161,7 +159,7 @@ def together(
     Whatever goes wrong concerns all of them, so that nothing is done: each takes its own step
     then, and is judged by that alone.
     """
-    from microbatch.platform.observability import count_unhandled  # noqa: PLC0415
+    from microbatch.platform.observability import count_unhandled, logger  # noqa: PLC0415
 
     done: Set[str]
     try:
@@ -169,10 +167,12 @@ def together(
         readable = _readable(event["Records"])
         done, outgoing = transact(lambda tx, now: act(readable, tx, now, policy()))
         send(outgoing)
-    except Exception as error:
+    except MicrobatchError as error:
         _warn("not_done_together", type(error).__name__)
-        if not isinstance(error, MicrobatchError):
-            count_unhandled()
+        return {**event}
+    except Exception:
+        count_unhandled()
+        logger.exception("not_done_together")
         return {**event}
     _count_done([each for each in event["Records"] if each["messageId"] in done])
     return {
@@ -182,16 +182,13 @@ def together(
 
 
 def _count_done(records: Sequence[dict[str, Any]]) -> None:
-    """Count what was handled together, and how old the oldest of it was."""
-    if not records:
-        return
+    """Count what was handled together as if each had been handled by itself."""
     from microbatch.platform.observability import count_in_stage, flush_stage  # noqa: PLC0415
+    from microbatch.platform.retry import count_age  # noqa: PLC0415
 
-    count_in_stage("processed", len(records))
-    sent_ms = [int(each.get("attributes", {}).get("SentTimestamp", 0)) for each in records]
-    if min(sent_ms):
-        age_seconds = int(utc_now().timestamp()) - min(sent_ms) // 1000
-        count_in_stage("message_age_seconds", max(0, age_seconds))
+    for record in records:
+        count_age(record, utc_now())
+        count_in_stage("processed")
     flush_stage()
 
 
