@@ -182,6 +182,13 @@ class World(Customer):
             assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
             time.sleep(POLL_SECONDS)
 
+    def until_none(self, what: str, query: str, seconds: float = CONVERSION_SECONDS) -> None:
+        """Wait until a query finds no row any more; if it goes on, those that are left are told."""
+        deadline = time.monotonic() + seconds
+        while left := self.rows(query):
+            assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}; left: {left}"
+            time.sleep(POLL_SECONDS)
+
     # --- the exchange ---------------------------------------------------------------------------
 
     def script(self, **fields: Any) -> None:
