@@ -9,7 +9,7 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -37,18 +37,23 @@ SURROUNDINGS = {
 
 
 class Aws:
-    """The clients that a function asks boto3 for."""
+    """The clients that a function asks boto3 for; `take` is given what is sent: queue, entry."""
 
-    def __init__(self, secrets: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        secrets: Mapping[str, str],
+        take: Callable[[str, Mapping[str, Any]], object] = lambda _queue, _entry: None,
+    ) -> None:
         self._secrets = secrets
-        self.sent = 0
+        self._take = take
 
     def __call__(self, _service: str, **_limits: Any) -> "Aws":
         return self
 
     def send_message_batch(self, **call: Any) -> dict[str, Any]:
         """Every message is taken."""
-        self.sent += len(call["Entries"])
+        for entry in call["Entries"]:
+            self._take(call["QueueUrl"].rpartition("/")[2], entry)
         return {"Successful": [{"Id": each["Id"]} for each in call["Entries"]]}
 
     def get_secret_value(self, **call: Any) -> dict[str, str]:
@@ -58,16 +63,22 @@ class Aws:
         return {"SecretString": self._secrets[call["SecretId"]]}
 
 
-@contextmanager
-def door(name: str, fields: Mapping[str, Any], **settings: str) -> Iterator[Any]:
-    """`lambda_handler(event)` of a ledger function on this database; its log is thrown away."""
+def secrets_of(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Every function's secrets: logins to this database, the signing keys, and no real other."""
     secrets = {stage_secret: "value" for stage in STAGES for stage_secret in stage.all_secrets}
     secrets |= {family: key.decode() for family, key in KEYS.items()}
-    secrets |= {login: json.dumps(each) for login, each in logins(fields).items()}
+    return secrets | {login: json.dumps(each) for login, each in logins(fields).items()}
+
+
+@contextmanager
+def door(
+    name: str, fields: Mapping[str, Any], aws: Aws | None = None, **settings: str
+) -> Iterator[Any]:
+    """`lambda_handler(event)` of a function on this database; its log is thrown away."""
     before, client, output = dict(os.environ), parts.aws_client, sys.stdout
     os.environ.update(_environment(name) | settings)
     _forget()
-    parts.aws_client = Aws(secrets)  # type: ignore[assignment]
+    parts.aws_client = aws or Aws(secrets_of(fields))  # type: ignore[assignment]
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         sys.stdout = nowhere
         logged = logger.registered_handler.setStream(nowhere)
@@ -75,7 +86,8 @@ def door(name: str, fields: Mapping[str, Any], **settings: str) -> Iterator[Any]
             handler = importlib.import_module(f"functions.{name}.handler").lambda_handler
             yield lambda event: handler(event, _context(name))
         finally:
-            parts.database().close()
+            if BY_NAME[name].zone in ("ledger", "vault"):
+                parts.database().close()
             sys.stdout = output
             logger.registered_handler.setStream(logged or output)
             parts.aws_client = client
