@@ -174,11 +174,6 @@ BYTES_COME_BACK = (
 # An error where a receipt was asked for is no receipt.
 ERROR_IS_ABSENCE = Edit(
     "vendors/ethereum/node.py",
-    "        found = self._rpc.call(GET_RECEIPT, wanted)\n",
-    """\
-        try:
-            found = self._rpc.call(GET_RECEIPT, wanted)
-        except NodeRefusal:
-            return None
-""",
+    "found, head_number = receipt.result,",
+    "found, head_number = receipt.value,",
 )

@@ -18,7 +18,6 @@ SEAMS = {
     "boto3.client": "World.aws_client",
     "psycopg2.connect": "Pool.connect",
     "requests.Session": "installed._Session",
-    "web3.HTTPProvider": "installed._Provider",
 }
 HARMLESS = frozenset(
     {
@@ -30,7 +29,6 @@ HARMLESS = frozenset(
         "psycopg2.extras.register_default_json",
         "psycopg2.extras.register_default_jsonb",
         "requests.adapters.HTTPAdapter",
-        "web3.types.RPCEndpoint",
     }
 )
 LIBRARIES = ("boto3", "botocore", "psycopg2", "requests", "web3")
@@ -57,7 +55,6 @@ PLACES = frozenset(
         "get_public_key",
         "get_queue_attributes",
         "get_secret_value",
-        "make_request",
         "put_events",
         "receive_message",
         "request",

@@ -63,18 +63,6 @@ def _modules() -> list[ModuleType]:
 # --- the node and the exchange --------------------------------------------------------------------
 
 
-class _Provider:
-    """In the place of web3's HTTPProvider."""
-
-    def __init__(self, url: str, **_options: Any) -> None:
-        self._url = url
-
-    def make_request(self, method: str, params: list[Any]) -> Any:
-        """One JSON-RPC call to one node."""
-        world = standing.world
-        return world.call_node(self._url, method, params)
-
-
 class _Session:
     """In the place of a session of requests."""
 
@@ -83,22 +71,20 @@ class _Session:
 
     def request(self, method: str, url: str, **options: Any) -> Any:
         """One HTTP call."""
-        return standing.world.call_http(method, url, **options)
+        world = standing.world
+        if url in world.nodes:
+            return world.call_node(url, options["data"])
+        return world.call_http(method, url, **options)
 
     def __getattr__(self, name: str) -> Any:
         raise UnknownEffect(f"requests.Session.{name} passes no seam")
 
 
 def _replace_libraries() -> None:
-    """Of web3 our code uses the transport and one name, of boto3 how a client is made."""
-    web3, types_ = types.ModuleType("web3"), types.ModuleType("web3.types")
-    web3.HTTPProvider = _Provider  # type: ignore[attr-defined]
-    types_.RPCEndpoint = str  # type: ignore[attr-defined]
-    web3.types = types_  # type: ignore[attr-defined]
+    """Of boto3 our code uses how a client is made."""
     boto3 = types.ModuleType("boto3")
     boto3.client = lambda service, **_options: standing.world.aws_client(service)  # type: ignore[attr-defined]
     sys.modules["boto3"] = boto3
-    sys.modules["web3"], sys.modules["web3.types"] = web3, types_
 
 
 def _replace_signing() -> None:

@@ -129,27 +129,34 @@ class World:
             raise UnknownEffect(f"boto3.client({service!r}) passes no seam")
         return self._clients[service]
 
-    def call_node(self, url: str, method: str, params: list[Any]) -> Any:
-        """One JSON-RPC call, with whatever goes wrong with it."""
+    def call_node(self, url: str, body: bytes | str) -> Answer:
+        """One request of one JSON-RPC call or several, with whatever goes wrong with it."""
         node, faults = self.nodes[url], self.node_faults
-        faults.before(url, method)
+        said = json.loads(body)
+        calls = said if isinstance(said, list) else [said]
+        instead = faults.before(url)
+        if instead is not None:
+            return Answer(instead, b"")
 
-        def ask() -> Any:
+        def ask() -> list[Any]:
             self.chain.advance()
-            if method == SEND:
-                self.before_bytes_leave(bytes.fromhex(params[0][2:]))
-            try:
-                return {
-                    "jsonrpc": "2.0",
-                    "id": 1,
-                    "result": faults.answer(url, node, method, params),
-                }
-            except Refusal as refusal:
-                return {"error": {"code": refusal.code, "message": refusal.message}}
+            return [self._said_by(url, node, each) for each in calls]
 
-        answer = faults.after(url, method, self.seams.effect("node", ask))
-        self.chance.trace.note(f"node {method} {params} {answer}")
-        return answer
+        answers = self.seams.effect("node", ask)
+        answers = faults.after(url, [each["method"] for each in calls], answers)
+        self.chance.trace.note(f"node {calls} {answers}")
+        return Answer(200, json.dumps(answers if calls is said else answers[0]).encode())
+
+    def _said_by(self, url: str, node: Node, call: dict[str, Any]) -> dict[str, Any]:
+        """What a node says to one call."""
+        method, params = call["method"], call["params"]
+        if method == SEND:
+            self.before_bytes_leave(bytes.fromhex(params[0][2:]))
+        answer = {"jsonrpc": "2.0", "id": call["id"]}
+        try:
+            return answer | {"result": self.node_faults.answer(url, node, method, params)}
+        except Refusal as refusal:
+            return answer | {"error": {"code": refusal.code, "message": refusal.message}}
 
     def call_http(self, method: str, url: str, **options: Any) -> Answer:
         """One HTTP call to the exchange, with whatever goes wrong with it."""

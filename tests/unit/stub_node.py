@@ -54,6 +54,10 @@ FEES = {
 }
 
 
+def _bytes(answer: Answer) -> bytes:
+    return answer.body.encode() if isinstance(answer.body, str) else answer.body
+
+
 class StubNode:
     """A node whose answers are a table: method, or method and last parameter, to result."""
 
@@ -76,11 +80,19 @@ class StubNode:
             "decimals": word(8),
         }
         self.errors: dict[str, dict] = {}
+        self.said: dict[str, dict] = {}  # instead of result or error
         self.asked: list[tuple[str, list]] = []
         stub.answer = self._answer
 
     def _answer(self, request: Request) -> Answer:
-        call = request.json()
+        said = request.json()
+        if isinstance(said, dict):
+            return self._one(said)
+        answers = [self._one(call) for call in said]
+        whole = next((each for each in answers if each.status != 200 or each.hang_up), None)
+        return whole or Answer(200, b"[" + b",".join(_bytes(each) for each in answers) + b"]")
+
+    def _one(self, call: dict) -> Answer:
         method, params = call["method"], call["params"]
         self.asked.append((method, params))
         name = method
@@ -94,6 +106,8 @@ class StubNode:
             }
             name = selectors.get(params[0]["data"][2:10], "decimals")
         envelope = {"jsonrpc": "2.0", "id": call["id"]}
+        if name in self.said:
+            return told(envelope | self.said[name])
         if name in self.errors:
             return told(envelope | {"error": self.errors[name]})
         result = self.results[name]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 
@@ -30,6 +31,9 @@ class Answer:
     hang_up: bool = False  # close the connection without a word
     claims_bytes: int | None = None  # a Content-Length that is not the body's
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    def json(self) -> Any:
+        return json.loads(self.body)
 
 
 def told(value: object, status: int = 200) -> Answer:

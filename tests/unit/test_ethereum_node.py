@@ -117,7 +117,7 @@ def test_a_url_that_is_none_is_named_and_never_shown(url):
     assert not url or url not in str(caught.value)
 
 
-def test_a_preflight_sees_all_that_a_signature_depends_on(chain, node):
+def test_a_preflight_sees_all_that_a_signature_depends_on(stub, chain, node):
     assert preflight(node) == ethereum.Preflight(
         chain_id=1,
         fees=ethereum.Fees(head_number=100, base_fee_wei=10**9, priority_fee_wei=3 * 10**9),
@@ -130,6 +130,7 @@ def test_a_preflight_sees_all_that_a_signature_depends_on(chain, node):
         problem="",
     )
     assert len(chain.asked) == 8
+    assert len(stub.requests) == 1
     estimate = dict(chain.asked)["eth_estimateGas"]
     call = {"from": WALLET.lower(), "to": PAYEE.lower(), "value": hex(10**18)}
     assert estimate == [call, "latest"]
@@ -185,20 +186,30 @@ def test_a_token_is_asked_for_transfers_only(chain, node, data):
         preflight(node, data=data, **TO_PAYEE)
 
 
-def test_a_wallet_with_code_is_a_problem_and_nothing_is_estimated(chain, node):
+ESTIMATES = {
+    "a number": {"result": "0x5208"},
+    "a revert": {"error": {"code": 3, "message": "execution reverted"}},
+    "an outage": {"error": {"code": -32603, "message": "Internal error"}},
+}
+
+
+@pytest.mark.parametrize("estimate", ESTIMATES.values(), ids=ESTIMATES)
+def test_of_a_wallet_with_code_no_estimate_counts(chain, node, estimate):
     chain.results["eth_getCode"] = "0xef0100" + "11" * 20
+    chain.said["eth_estimateGas"] = estimate
 
     seen = preflight(node)
 
     assert (seen.gas_estimate, seen.problem) == (0, "wallet_has_code")
-    assert "eth_estimateGas" not in chain.methods
 
 
-def test_a_balance_below_the_value_is_insufficient_without_asking_further(chain, node):
+@pytest.mark.parametrize("estimate", ESTIMATES.values(), ids=ESTIMATES)
+def test_with_a_balance_below_the_value_no_estimate_counts(chain, node, estimate):
+    chain.said["eth_estimateGas"] = estimate
+
     seen = preflight(node, value_wei=5 * 10**18 + 1)
 
     assert (seen.gas_estimate, seen.problem) == (0, "insufficient_funds")
-    assert "eth_estimateGas" not in chain.methods
 
 
 def test_a_balance_of_exactly_the_value_is_the_nodes_to_judge(chain, node):
@@ -234,6 +245,77 @@ def test_a_rate_limit_is_never_taken_for_a_revert(chain, node, data):
 
     with pytest.raises(RetryLater):
         preflight(node)
+
+
+OF_A_PREFLIGHT = (
+    *("eth_getBalance", "eth_getCode", "eth_estimateGas", "eth_chainId", "eth_feeHistory"),
+    *(f"eth_getTransactionCount {tag}" for tag in ("latest", "pending", "finalized")),
+)
+UNREADABLE = {
+    "an outage": {"error": {"code": -32603, "message": "Internal error"}},
+    "a rate limit": {"error": {"code": -32005, "message": "rate exceeded"}},
+    "null": {"result": None},
+    "neither": {},
+    "another's id": {"id": 99, "result": "0x5208"},
+    "an id as text": {"id": "0", "result": "0x5208"},
+    "no id": {"id": None, "result": "0x5208"},
+    "an id that is true": {"id": True, "result": "0x5208"},
+}
+
+
+@pytest.mark.parametrize("method", OF_A_PREFLIGHT)
+@pytest.mark.parametrize("said", UNREADABLE.values(), ids=UNREADABLE)
+def test_one_call_that_is_not_answered_spoils_a_preflight(chain, node, method, said):
+    chain.said[method] = said
+
+    with pytest.raises(RetryLater):
+        preflight(node)
+
+
+def test_the_answers_of_one_request_may_come_in_any_order(stub, node, chain):
+    in_order = stub.answer
+    stub.answer = lambda request: told(in_order(request).json()[::-1])
+
+    assert preflight(node).gas_estimate == 21_000
+    assert preflight(node).latest_nonce == 7
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda answers: answers[:-1],
+        lambda answers: [*answers, answers[-1]],
+        lambda answers: [*answers[:-1], None],
+        lambda answers: {"error": {"code": 3, "message": "execution reverted"}},
+        lambda answers: {"error": {"code": -39001, "message": "block not found"}},
+        lambda answers: answers[-1],
+    ],
+    ids=["one less", "one twice", "one null", "a revert of all", "no block for all", "one alone"],
+)
+def test_answers_that_are_not_one_for_each_call_say_nothing(stub, node, chain, spoil):
+    in_order = stub.answer
+    stub.answer = lambda request: told(spoil(in_order(request).json()))
+
+    with pytest.raises(RetryLater):
+        preflight(node)
+    with pytest.raises(RetryLater):
+        node.receipt(wallet=WALLET, tx_hash=TX_HASH)
+
+
+def test_a_receipt_is_looked_for_after_the_counts_were_answered(stub, chain, node):
+    node.receipt(wallet=WALLET, tx_hash=TX_HASH)
+
+    asked = [[call["method"] for call in _calls(request)] for request in stub.requests]
+    assert asked == [
+        ["eth_getTransactionCount", "eth_getTransactionCount"],
+        ["eth_getTransactionReceipt", "eth_blockNumber"],
+        ["eth_getBlockByNumber"],
+    ]
+
+
+def _calls(request):
+    said = request.json()
+    return said if isinstance(said, list) else [said]
 
 
 @pytest.mark.parametrize(

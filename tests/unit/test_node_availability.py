@@ -40,3 +40,29 @@ def test_whoever_counts_hears_of_each_call_whether_it_was_answered(stub, answer,
         rpc.Rpc(stub.url, heard=heard.append).call("eth_chainId")
 
     assert heard == [answered]
+
+
+def test_of_several_calls_in_one_request_each_is_heard_of(stub):
+    heard = []
+    stub.answer = lambda _request: told(
+        [
+            {"id": 2, "error": {"code": -32603, "message": "Internal error"}},
+            {"id": 0, "result": "0x5"},
+            {"id": 1, "error": {"code": 3, "message": "execution reverted"}},
+        ]
+    )
+
+    said = rpc.Rpc(stub.url, heard=heard.append).ask(*[("eth_call", number) for number in range(4)])
+
+    assert heard == [True, True, False, False]
+    assert said[0].result == "0x5"
+
+
+def test_a_request_that_is_not_answered_is_that_many_calls_without_an_answer(stub):
+    heard = []
+    stub.answer = lambda _request: Answer(503)
+
+    with suppress(RetryLater):
+        rpc.Rpc(stub.url, heard=heard.append).ask(("eth_chainId",), ("eth_blockNumber",))
+
+    assert heard == [False, False]

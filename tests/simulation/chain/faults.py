@@ -4,10 +4,9 @@ A node that lies to our harm (a receipt of what was never mined, a count that is
 several: with a single node there is nothing to compare it with, which the documents say.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from types import SimpleNamespace
 from typing import Any
 
 import requests
@@ -29,6 +28,7 @@ LAGS, FORKED, INVENTS = 0.004, 0.01, 0.01
 SPELL_SECONDS = (60, 900)
 ODD_NUMBERS = ("0x0", "0x1", "0xffffffffffffffffffff", "-1", None, "not a number")
 OUTAGE = 0.0006
+BUSY_STATUS = 429
 
 
 @dataclass
@@ -59,20 +59,21 @@ class NodeFaults:
 
     # --- whether the call comes through ----------------------------------------------------------
 
-    def before(self, url: str, method: str) -> None:
-        """The call may not come through."""
+    def before(self, url: str) -> int | None:
+        """The request may not come through; or only this HTTP status comes back."""
         if self.down or self._spell(url, "node_outage", OUTAGE):
             raise requests.ConnectionError("no route to host")
         if self._strikes("node_unreachable", url, UNREACHABLE):
             raise requests.ConnectionError("no route to host")
-        if self._strikes("node_busy", url, BUSY):
-            busy = SimpleNamespace(status_code=429)
-            raise requests.HTTPError(response=busy)  # type: ignore[arg-type]
+        return BUSY_STATUS if self._strikes("node_busy", url, BUSY) else None
 
-    def after(self, url: str, method: str, answer: Any) -> Any:
-        """Its answer may not come through, or not whole."""
-        if self._strikes("node_unheard", url, UNHEARD * (10 if method == SEND else 1)):
+    def after(self, url: str, methods: Sequence[str], answers: list[Any]) -> list[Any]:
+        """Its answer may not come through, or that to one call not whole."""
+        if self._strikes("node_unheard", url, UNHEARD * (10 if SEND in methods else 1)):
             raise requests.ReadTimeout("read timed out")
+        return [self._misread(url, each) for each in answers]
+
+    def _misread(self, url: str, answer: Any) -> Any:
         if self._strikes("node_misread", url, CUT):
             return self._chance.pick("misread", ([], {}, {"result": None, "error": "?"}))
         return answer

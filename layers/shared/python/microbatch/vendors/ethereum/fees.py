@@ -1,8 +1,9 @@
 """What gas costs now: the next block's base fee, and the tip that half of the gas paid lately."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from microbatch.vendors.ethereum.rpc import Rpc, malformed, number, quantity
+from microbatch.vendors.ethereum.rpc import malformed, number, quantity
 
 METHOD = "eth_feeHistory"
 FEE_HISTORY_BLOCKS = 20
@@ -21,12 +22,14 @@ class Fees:
     priority_fee_wei: int
 
 
-def fees_now(rpc: Rpc) -> Fees:
-    """Head and fees in one call. Raises RetryLater.
+FEES: tuple[Any, ...] = (METHOD, hex(FEE_HISTORY_BLOCKS), "latest", [FEE_PERCENTILE])  # the call
+
+
+def fees_in(history: Any) -> Fees:
+    """Head and fees in what the call `FEES` has brought. Raises RetryLater.
 
     The tip is the median of recent blocks' own medians; empty blocks have none.
     """
-    history = rpc.call(METHOD, hex(FEE_HISTORY_BLOCKS), "latest", [FEE_PERCENTILE])
     try:
         used, rewards = history["gasUsedRatio"], history.get("reward") or []
         tips = sorted(

@@ -21,8 +21,8 @@ from microbatch.vendors.ethereum.answers import (
 )
 from microbatch.vendors.ethereum.broadcast import BroadcastOutcome, classify_broadcast_error
 from microbatch.vendors.ethereum.feed import usable_price
-from microbatch.vendors.ethereum.fees import fees_now
-from microbatch.vendors.ethereum.nonces import Consumer, consumer_of
+from microbatch.vendors.ethereum.fees import FEES, fees_in
+from microbatch.vendors.ethereum.nonces import GET_COUNT, Consumer, consumer_of
 from microbatch.vendors.ethereum.receipts import (
     GET_RECEIPT,
     receipt_number,
@@ -35,6 +35,7 @@ from microbatch.vendors.ethereum.rpc import (
     HASH,
     NodeRefusal,
     Rpc,
+    Said,
     block_hash,
     malformed,
     number,
@@ -43,14 +44,18 @@ from microbatch.vendors.ethereum.rpc import (
 )
 from microbatch.vendors.ethereum.tokens import (
     PAYEE_BLACKLISTED,
-    is_blacklisted,
+    balance_call,
+    balance_in,
+    blacklist_call,
+    blacklists,
     payee_of,
-    token_balance,
 )
 from microbatch.vendors.wire import ETHEREUM_ADDRESS, cut
 
 UNKNOWN_BLOCK_CODE = -39001
 PROBLEM_MAX_BYTES = 200
+ESTIMATE = "eth_estimateGas"
+INSUFFICIENT_FUNDS = "insufficient_funds"
 GAS_MIN = 21_000  # no transaction costs less
 
 
@@ -77,19 +82,38 @@ class Node:
         A node that has no finalized block yet is not fit to sign against: RetryLater.
         """
         wallet, to_address = _address("wallet", wallet), _address("to_address", to_address)
-        balance_wei = self._quantity("eth_getBalance", wallet, "latest")
         token = _address("token", token) if token else ""
-        gas_estimate, problem = self._gas(wallet, to_address, value_wei, data, balance_wei)
-        if token and is_blacklisted(self._rpc, token, payee_of(data)):
+        of_token: tuple[tuple[Any, ...], ...] = ()
+        if token:
+            of_token = (blacklist_call(token, payee_of(data)), balance_call(token, wallet))
+        balance, code, gas, chain_id, fees, latest, pending, finalized, *said = self._rpc.ask(
+            ("eth_getBalance", wallet, "latest"),
+            ("eth_getCode", wallet, "latest"),
+            _estimate(wallet, to_address, value_wei, data),
+            ("eth_chainId",),
+            FEES,
+            (GET_COUNT, wallet, "latest"),
+            (GET_COUNT, wallet, "pending"),
+            (GET_COUNT, wallet, "finalized"),
+            *of_token,
+        )
+        balance_wei = quantity("eth_getBalance", balance.result)
+        if octets("eth_getCode", code.result):
+            gas_estimate, problem = 0, "wallet_has_code"
+        elif balance_wei < value_wei:
+            gas_estimate, problem = 0, INSUFFICIENT_FUNDS
+        else:
+            gas_estimate, problem = _gas(gas)
+        if token and blacklists(said[0]):
             gas_estimate, problem = 0, PAYEE_BLACKLISTED
         return Preflight(
-            chain_id=self._number("eth_chainId"),
-            fees=fees_now(self._rpc),
+            chain_id=number("eth_chainId", chain_id.result),
+            fees=fees_in(fees.result),
             balance_wei=balance_wei,
-            token_balance_units=token_balance(self._rpc, token, wallet) if token else None,
-            latest_nonce=self._nonce(wallet, "latest"),
-            pending_nonce=self._nonce(wallet, "pending"),
-            finalized_nonce=self._nonce(wallet, "finalized"),
+            token_balance_units=balance_in(said[1].result, token) if token else None,
+            latest_nonce=number(GET_COUNT, latest.result),
+            pending_nonce=number(GET_COUNT, pending.result),
+            finalized_nonce=number(GET_COUNT, finalized.result),
             gas_estimate=gas_estimate,
             problem=problem,
         )
@@ -120,12 +144,14 @@ class Node:
         finalized_nonce is 0 where the node has no finalized block: no evidence, not an error.
         """
         wallet = _address("wallet", wallet)
-        # The counts come first: a nonce that was consumed before the receipt was looked for must
-        # have left one, if the transaction that consumed it was this.
-        finalized_nonce = self._finalized_nonce_or_zero(wallet)
-        latest_nonce = self._nonce(wallet, "latest")
-        found = self._receipt(tx_hash)
-        head_number = self._number("eth_blockNumber")
+        # The counts come first, in a request of their own: a nonce that was consumed before the
+        # receipt was looked for must have left one, if the transaction that consumed it was this.
+        finalized, latest = self._rpc.ask(
+            (GET_COUNT, wallet, "finalized"), (GET_COUNT, wallet, "latest")
+        )
+        finalized_nonce = _finalized_nonce_or_zero(finalized)
+        latest_nonce = number(GET_COUNT, latest.result)
+        found, head_number = self._receipt_and_head(tx_hash)
         if found is None:
             return Receipt(
                 status="absent",
@@ -153,8 +179,7 @@ class Node:
         Raises RetryLater, InvalidInput.
         """
         token, to_address = _address("token", token), _address("to_address", to_address)
-        found = self._receipt(tx_hash)
-        head_number = self._number("eth_blockNumber")
+        found, head_number = self._receipt_and_head(tx_hash)
         if found is None or not self._stands(found):
             return TransferLogs(status="absent", head_number=head_number)
         block_number = receipt_number(found, "blockNumber")
@@ -172,8 +197,7 @@ class Node:
         What a contract passed on inside the transaction is not seen: amount_wei is then 0.
         """
         to_address = _address("to_address", to_address)
-        found = self._receipt(tx_hash)
-        head_number = self._number("eth_blockNumber")
+        found, head_number = self._receipt_and_head(tx_hash)
         if found is None or not self._stands(found):
             return ValueReceived(status="absent", head_number=head_number)
         block_number = receipt_number(found, "blockNumber")
@@ -196,67 +220,29 @@ class Node:
 
     def observe(self, *, wallet: str, token: str, price_feed: str, now: datetime) -> Observation:
         """Head, fees, balances and ETH/USD now. Raises RetryLater, InvalidInput."""
-        wallet = _address("wallet", wallet)
+        wallet, token = _address("wallet", wallet), _address("token", token)
         return Observation(
-            chain_id=self._number("eth_chainId"),
-            fees=fees_now(self._rpc),
-            balance_wei=self._quantity("eth_getBalance", wallet, "latest"),
-            token_balance_units=token_balance(self._rpc, _address("token", token), wallet),
+            chain_id=number("eth_chainId", self._rpc.call("eth_chainId")),
+            fees=fees_in(self._rpc.call(*FEES)),
+            balance_wei=quantity(
+                "eth_getBalance", self._rpc.call("eth_getBalance", wallet, "latest")
+            ),
+            token_balance_units=balance_in(self._rpc.call(*balance_call(token, wallet)), token),
             price=usable_price(self._rpc, _address("price_feed", price_feed), now),
         )
 
-    def _quantity(self, method: str, *params: object) -> int:
-        return quantity(method, self._rpc.call(method, *params))
-
-    def _number(self, method: str, *params: object) -> int:
-        return number(method, self._rpc.call(method, *params))
-
-    def _nonce(self, wallet: str, tag: str) -> int:
-        return self._number("eth_getTransactionCount", wallet, tag)
-
-    def _finalized_nonce_or_zero(self, wallet: str) -> int:
-        try:
-            return self._nonce(wallet, "finalized")
-        except NodeRefusal as refusal:
-            text = refusal.message.lower()
-            if refusal.code == UNKNOWN_BLOCK_CODE or ("block" in text and "not found" in text):
-                return 0
-            raise
-
-    def _gas(
-        self, wallet: str, to_address: str, value_wei: int, data: bytes, balance_wei: int
-    ) -> tuple[int, str]:
-        """(gas, "") or (0, the problem)."""
-        if octets("eth_getCode", self._rpc.call("eth_getCode", wallet, "latest")):
-            return 0, "wallet_has_code"
-        if balance_wei < value_wei:
-            return 0, "insufficient_funds"
-        call = {"from": wallet, "to": to_address, "value": hex(value_wei)}
-        if data:
-            call["data"] = "0x" + data.hex()
-        try:
-            # At the latest block: what is on its way already is counted by the signer.
-            gas = self._number("eth_estimateGas", call, "latest")
-        except NodeRefusal as refusal:
-            if "insufficient funds" in refusal.message.lower():
-                return 0, "insufficient_funds"
-            if refusal.reverted:
-                return 0, cut(f"reverted: {refusal.message}", PROBLEM_MAX_BYTES)
-            raise
-        if gas < GAS_MIN:
-            raise malformed("eth_estimateGas")
-        return gas, ""
-
-    def _receipt(self, tx_hash: str) -> dict[str, Any] | None:
+    def _receipt_and_head(self, tx_hash: str) -> tuple[dict[str, Any] | None, int]:
+        """The receipt of what is in a block, and the head; a head from before it is only lower."""
         wanted = tx_hash.lower()
         if not HASH.fullmatch(wanted):
             raise InvalidInput(f"tx_hash {cut(tx_hash, 80)!r} is not 0x and 64 hex digits")
-        found = self._rpc.call(GET_RECEIPT, wanted)
+        receipt, head = self._rpc.ask((GET_RECEIPT, wanted), ("eth_blockNumber",))
+        found, head_number = receipt.result, number("eth_blockNumber", head.result)
         if found is None:
-            return None
+            return None, head_number
         if not isinstance(found, dict) or str(found.get("transactionHash")).lower() != wanted:
             raise malformed(GET_RECEIPT)
-        return found if found.get("blockNumber") is not None else None
+        return (found if found.get("blockNumber") is not None else None), head_number
 
     def _stands(self, receipt: dict[str, Any]) -> bool:
         """Whether its block is the one at its height now: else its depth says nothing."""
@@ -278,3 +264,36 @@ def _address(name: str, value: str) -> str:
     if not ETHEREUM_ADDRESS.fullmatch(value):
         raise InvalidInput(f"{name} {cut(value, 80)!r} is not an Ethereum address")
     return value.lower()
+
+
+def _estimate(wallet: str, to_address: str, value_wei: int, data: bytes) -> tuple[Any, ...]:
+    call = {"from": wallet, "to": to_address, "value": hex(value_wei)}
+    if data:
+        call["data"] = "0x" + data.hex()
+    # At the latest block: what is on its way already is counted by the signer.
+    return ESTIMATE, call, "latest"
+
+
+def _gas(said: Said) -> tuple[int, str]:
+    """(gas, "") or (0, the problem). Raises RetryLater."""
+    try:
+        gas = number(ESTIMATE, said.result)
+    except NodeRefusal as refusal:
+        if "insufficient funds" in refusal.message.lower():
+            return 0, INSUFFICIENT_FUNDS
+        if refusal.reverted:
+            return 0, cut(f"reverted: {refusal.message}", PROBLEM_MAX_BYTES)
+        raise
+    if gas < GAS_MIN:
+        raise malformed(ESTIMATE)
+    return gas, ""
+
+
+def _finalized_nonce_or_zero(said: Said) -> int:
+    try:
+        return number(GET_COUNT, said.result)
+    except NodeRefusal as refusal:
+        text = refusal.message.lower()
+        if refusal.code == UNKNOWN_BLOCK_CODE or ("block" in text and "not found" in text):
+            return 0
+        raise

@@ -1,11 +1,13 @@
 """JSON-RPC calls to one node, each made once, and strict reading of what comes back.
 
-Of web3 this uses the transport alone. web3's own reading of errors takes a rate limit that comes
-with a `data` member for a contract's revert, which would be a verdict about the recipient.
+Not web3's: its reading of errors takes a rate limit that comes with a `data` member for a
+contract's revert, which would be a verdict about the recipient; and by default it sends again.
 """
 
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -52,6 +54,27 @@ class NodeRefusal(RetryLater):
         return self.code in UNWELL_CODES and not self.reverted
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the node said to one call of several: a result, or the error that is raised for it."""
+
+    value: Any = None
+    error: RetryLater | None = None
+
+    @property
+    def result(self) -> Any:
+        """The result; its shape is the caller's to check. Raises RetryLater."""
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether the node answered, an error about the question included."""
+        error = self.error
+        return error is None or (isinstance(error, NodeRefusal) and not error.is_unwell)
+
+
 class Rpc:
     """The calls. Every one raises RetryLater; NodeRefusal when the node answered with an error.
 
@@ -64,64 +87,97 @@ class Rpc:
         session: requests.Session | None = None,
         heard: Callable[[bool], object] = bool,
     ) -> None:
-        from web3 import HTTPProvider  # noqa: PLC0415 - heavy, and only some functions have it
-
         if not url.startswith(("http://", "https://")):
             raise ConfigurationError("ETHEREUM_RPC_URL does not begin with http:// or https://")
+        self._url = url
         self._heard = heard
-        session = session or requests.Session()
+        self._session = session or requests.Session()
         for scheme in ("http://", "https://"):
-            session.mount(scheme, HTTPAdapter(max_retries=0))
-        self._provider = HTTPProvider(
-            url,
-            request_kwargs={"timeout": TIMEOUT_SECONDS, "allow_redirects": False},
-            session=session,
-            exception_retry_configuration=None,  # by default it would send a transaction 5 times
-        )
+            self._session.mount(scheme, HTTPAdapter(max_retries=0))
 
     def call(self, method: str, *params: object) -> Any:
         """The result of one call; its shape is the caller's to check."""
-        answered = True
+        (said,) = self._heard_of(
+            1, lambda: [_read(method, self._post(method, _call(method, params)))]
+        )
+        return said.result
+
+    def ask(self, *calls: tuple[Any, ...]) -> list[Said]:
+        """What the node says to several calls (method, parameters …), in one request.
+
+        A node may work on them in any order, and at once: none may depend on another. Raises
+        RetryLater when the request as a whole was not answered.
+        """
+        methods = [method for method, *_params in calls]
+        batch = [_call(method, params, number) for number, (method, *params) in enumerate(calls)]
+        return self._heard_of(len(calls), lambda: _read_all(methods, self._post(methods[0], batch)))
+
+    def _heard_of(self, count: int, ask: Callable[[], list[Said]]) -> list[Said]:
+        said: list[Said] = []
         try:
-            return self._asked(method, *params)
-        except RetryLater as error:
-            answered = isinstance(error, NodeRefusal) and not error.is_unwell
-            raise
+            said = ask()
         finally:
-            self._heard(answered)
+            for each in said or [Said(error=RetryLater("not answered"))] * count:
+                self._heard(each.is_answer)
+        return said
 
-    def _asked(self, method: str, *params: object) -> Any:
-        from web3.types import RPCEndpoint  # noqa: PLC0415 - see above
-
+    def _post(self, method: str, said: object) -> object:
+        """The JSON that one request is answered with."""
         # No error is chained: its text holds the URL, and the URL holds the provider's key.
         try:
-            answer: Any = self._provider.make_request(RPCEndpoint(method), list(params))
-        except requests.HTTPError as error:
-            answer = _error_body(method, error.response)
-        except (requests.RequestException, ValueError, TypeError) as error:
+            response = self._session.request(
+                "POST",
+                self._url,
+                data=json.dumps(said),
+                headers={"Content-Type": "application/json"},
+                timeout=TIMEOUT_SECONDS,
+                allow_redirects=False,
+            )
+            # Some providers put a JSON-RPC error about the transaction under HTTP 400.
+            if response.status_code in (HTTPStatus.OK, HTTPStatus.BAD_REQUEST):
+                return json.loads(response.content)
+        except (requests.RequestException, ValueError, RecursionError) as error:
             raise RetryLater(f"Ethereum node {method}: {type(error).__name__}") from None
-        if not isinstance(answer, dict):
-            raise malformed(method)
-        if answer.get("error") is not None:
-            raise _refusal(method, answer["error"])
-        if "result" not in answer:
-            raise malformed(method)
-        return answer["result"]
+        raise RetryLater(f"Ethereum node {method}: HTTP {response.status_code}")
+
+
+def _call(method: str, params: Sequence[object], number: int = 0) -> dict[str, object]:
+    return {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
+
+
+def _read(method: str, answer: object) -> Said:
+    """The result or the error in what one call was answered with."""
+    if not isinstance(answer, dict):
+        return Said(error=malformed(method))
+    if answer.get("error") is not None:
+        return Said(error=_refusal(method, answer["error"]))
+    if "result" not in answer:
+        return Said(error=malformed(method))
+    return Said(answer["result"])
+
+
+def _read_all(methods: Sequence[str], answers: object) -> list[Said]:
+    """By their ids; one that is missing or there twice was not answered. Raises RetryLater.
+
+    An error in place of the answers is about the request, and never about what one call asked.
+    """
+    if not isinstance(answers, list):
+        said = _read("batch", answers).error or malformed("batch")
+        raise RetryLater(said.reason)
+    by_number: dict[object, list[object]] = {}
+    for answer in answers:
+        number = answer.get("id") if isinstance(answer, dict) else None
+        by_number.setdefault(number if type(number) is int else None, []).append(answer)
+    found = [by_number.get(number, []) for number in range(len(methods))]
+    return [
+        _read(method, only[0] if len(only) == 1 else None)
+        for method, only in zip(methods, found, strict=True)
+    ]
 
 
 def malformed(method: str) -> RetryLater:
     """The error for an answer that cannot be read."""
     return RetryLater(f"Ethereum node {method}: the answer is malformed")
-
-
-def _error_body(method: str, response: requests.Response) -> object:
-    """Some providers put a JSON-RPC error about the transaction under HTTP 400."""
-    if response.status_code == HTTPStatus.BAD_REQUEST:
-        try:
-            return response.json()
-        except ValueError:
-            pass
-    raise RetryLater(f"Ethereum node {method}: HTTP {response.status_code}") from None
 
 
 def _refusal(method: str, error: object) -> RetryLater:
