@@ -46,26 +46,23 @@ def insert_attempt(
     )
 
 
+SIGNED = (
+    "SELECT attempt_id, attempt_no, kind, state, raw_transaction, tx_hash, sent_at, gas_limit,"
+    " max_fee_per_gas_wei, max_priority_fee_per_gas_wei, unmined_at_block"
+    " FROM transfer_attempts WHERE unique_id = %(unique_id)s AND raw_transaction IS NOT NULL"
+    " ORDER BY attempt_no DESC"
+)
+
+
+def signed(tx: Transaction, unique_id: str) -> list[Attempt]:
+    """All bytes signed for a transfer, newest first."""
+    return [Attempt.from_row(row) for row in tx.all(SIGNED, unique_id=unique_id)]
+
+
 def last_attempt(tx: Transaction, unique_id: str) -> Attempt | None:
     """The transfer's newest signed bytes."""
-    row = tx.one(
-        "SELECT attempt_id, attempt_no, kind, state, raw_transaction, tx_hash, sent_at, gas_limit,"
-        " max_fee_per_gas_wei, max_priority_fee_per_gas_wei, unmined_at_block"
-        " FROM transfer_attempts WHERE unique_id = %(unique_id)s AND raw_transaction IS NOT NULL"
-        " ORDER BY attempt_no DESC LIMIT 1",
-        unique_id=unique_id,
-    )
+    row = tx.one(f"{SIGNED} LIMIT 1", unique_id=unique_id)
     return Attempt.from_row(row) if row else None
-
-
-def hashes(tx: Transaction, unique_id: str) -> list[str]:
-    """The hashes of all bytes signed for a transfer, newest first."""
-    rows = tx.all(
-        "SELECT tx_hash FROM transfer_attempts WHERE unique_id = %(unique_id)s"
-        " AND tx_hash IS NOT NULL ORDER BY attempt_no DESC",
-        unique_id=unique_id,
-    )
-    return [row["tx_hash"] for row in rows]
 
 
 def note_unmined(tx: Transaction, attempt_id: int, head_number: int) -> None:
@@ -173,6 +170,22 @@ def fill_attempt(
         " WHERE attempt_id = %(attempt_id)s AND state = 'ordered'",
         attempt_id=attempt_id,
         raw_transaction=raw_transaction,
+        tx_hash=tx_hash,
+        now=now,
+    )
+
+
+def mine(tx: Transaction, unique_id: str, tx_hash: str, now: datetime) -> None:
+    """These bytes are mined: no others of the transfer will be, nor signed any more."""
+    tx.execute(
+        """
+        UPDATE transfer_attempts SET state_since = %(now)s,
+            state = CASE WHEN tx_hash = %(tx_hash)s THEN 'mined' ELSE 'superseded' END
+        WHERE unique_id = %(unique_id)s AND (state = 'ordered'
+            OR (tx_hash = %(tx_hash)s AND state <> 'mined')
+            OR (tx_hash <> %(tx_hash)s AND state IN ('prepared', 'sent')))
+        """,
+        unique_id=unique_id,
         tx_hash=tx_hash,
         now=now,
     )

@@ -111,19 +111,19 @@ def _chain_questions(
     tx: Transaction, transfer: Transfer, now: datetime, delay_seconds: int
 ) -> list[Outgoing]:
     """Look for the receipt, and send the bytes (again) when that has not been done for a while."""
-    attempt = attempt_store.last_attempt(tx, transfer.unique_id)
-    assert attempt is not None, f"transfer {transfer.unique_id} is {transfer.state} without bytes"
+    signed = attempt_store.signed(tx, transfer.unique_id)
+    assert signed, f"transfer {transfer.unique_id} is {transfer.state} without bytes"
+    attempt, *others = signed
     again = broadcast(transfer, attempt.raw_transaction, attempt.tx_hash, now)
     offer = Outgoing("chain-requests", again, delay_seconds)
     if transfer.state == "signed":
         return [offer]
-    newest, *others = attempt_store.hashes(tx, transfer.unique_id)
     question = ReceiptRequested(
         timestamp=int(now.timestamp()),
         unique_id=transfer.unique_id,
         wallet=transfer.wallet,
-        tx_hash=newest,
-        other_hashes=" ".join(others).encode(),
+        tx_hash=attempt.tx_hash,
+        other_hashes=" ".join(each.tx_hash for each in others).encode(),
     )
     ask = Outgoing("chain-requests", question, delay_seconds)
     offered_lately = attempt.sent_at is not None and now - attempt.sent_at < RESEND_BYTES_AFTER

@@ -20,17 +20,19 @@ def locked(tx: Transaction, unique_id: str) -> Transfer:
 
 def move(
     tx: Transaction, transfer: Transfer, state_to: str, now: datetime, reason: str | None = None
-) -> None:
-    """Move a transfer on. Raises IllegalTransition when it is not where we read it."""
-    if not store.move(
+) -> Transfer:
+    """The transfer, moved on. Raises IllegalTransition when it is not where we read it."""
+    moved = store.move(
         tx,
         transfer.unique_id,
         state_from=transfer.state,
         state_to=state_to,
         now=now,
         reason=reason,
-    ):
+    )
+    if moved is None:
         raise IllegalTransition(f"transfer {transfer.unique_id} is not {transfer.state} any more")
+    return moved
 
 
 def park(tx: Transaction, transfer: Transfer, reason: str, now: datetime) -> list[Outgoing]:

@@ -49,9 +49,8 @@ def _preflight(
     if not message.unique_id:  # a person has asked about the wallet
         wallet_store.note_look(tx, message, at)
         return []
-    if not store.set_preflight(tx, message, at):
-        return []
-    return messages_due(tx, locked(tx, message.unique_id), now)
+    transfer = store.set_preflight(tx, message, at)
+    return messages_due(tx, transfer, now) if transfer else []
 
 
 def _broadcast(
@@ -71,9 +70,7 @@ def _broadcast(
     _note_pool(tx, transfer, message.outcome, now, policy)
     if transfer.state != "signed":
         return []  # the question for its receipt is on its way by itself
-    move(tx, transfer, "broadcast", now)
-    transfer = locked(tx, transfer.unique_id)
-    return asks_again(tx, transfer, now, policy.pace)
+    return asks_again(tx, move(tx, transfer, "broadcast", now), now, policy.pace)
 
 
 def _note_pool(
@@ -117,12 +114,10 @@ def _receipt(
         lags = message.status == "absent" and message.head_number < (transfer.block_number or 0)
         if transfer.state == "mined" and not lags:
             logger.error("transfer_reorganised", unique_id=transfer.unique_id)
-            move(tx, transfer, "broadcast", now)
+            transfer = move(tx, transfer, "broadcast", now)
             attempt_store.move_attempt(tx, transfer.tx_hash or message.tx_hash, "sent", now)
-            transfer = locked(tx, transfer.unique_id)
         return _still_out(tx, transfer, message, now, policy)
-    _note_mined(tx, transfer, message, now, policy)
-    transfer = locked(tx, transfer.unique_id)
+    transfer = _note_mined(tx, transfer, message, now, policy)
     if message.head_number - message.block_number + 1 < policy.confirmations:
         return asks_again(tx, transfer, now, policy.pace)
     return _deep_enough(tx, transfer, message, now, policy)
@@ -176,15 +171,15 @@ def _deep_enough(
         # The money goes back to be paid again: only what cannot be undone is reason enough.
         return asks_again(tx, transfer, now, policy.pace)
     if cancelled:
-        move(tx, transfer, "failed", now, "cancelled_by_operator")
+        ended = move(tx, transfer, "failed", now, "cancelled_by_operator")
         logger.warning("transfer_cancelled", unique_id=transfer.unique_id, tx_hash=message.tx_hash)
     elif message.status == "reverted":
-        move(tx, transfer, "failed", now, "mined_and_reverted")
+        ended = move(tx, transfer, "failed", now, "mined_and_reverted")
         logger.error("transfer_failed", unique_id=transfer.unique_id, tx_hash=message.tx_hash)
     else:
-        move(tx, transfer, "confirmed", now)
+        ended = move(tx, transfer, "confirmed", now)
         logger.info("transfer_confirmed", unique_id=transfer.unique_id, tx_hash=message.tx_hash)
-    return messages_due(tx, locked(tx, transfer.unique_id), now)
+    return messages_due(tx, ended, now)
 
 
 def _is_final(transfer: Transfer, message: ReceiptObserved) -> bool:
@@ -194,17 +189,17 @@ def _is_final(transfer: Transfer, message: ReceiptObserved) -> bool:
 
 def _note_mined(
     tx: Transaction, transfer: Transfer, message: ReceiptObserved, now: datetime, policy: Policy
-) -> None:
-    """Of all bytes on the nonce, these are the ones that were mined (now)."""
+) -> Transfer:
+    """The transfer as it is when of all bytes on its nonce these are the ones that were mined."""
     if transfer.state == "mined" and transfer.tx_hash not in (None, message.tx_hash):
         attempt_store.move_attempt(tx, transfer.tx_hash or "", "sent", now)
-    store.set_receipt(tx, message)
-    attempt_store.move_attempt(tx, message.tx_hash, "mined", now)
-    attempt_store.supersede_others(tx, transfer.unique_id, message.tx_hash, now)
-    attempt_store.drop_order(tx, transfer.unique_id, now)
-    if transfer.state != "mined":
-        move(tx, transfer, "mined", now)
-        wallet_store.widen_pool_room(tx, transfer.wallet, transfer.chain_id, policy.limits.window)
+    noted = store.set_receipt(tx, message)
+    attempt_store.mine(tx, transfer.unique_id, message.tx_hash, now)
+    if noted.state == "mined":
+        return noted
+    moved = move(tx, noted, "mined", now)
+    wallet_store.widen_pool_room(tx, transfer.wallet, transfer.chain_id, policy.limits.window)
+    return moved
 
 
 def _tell_foreign(tx: Transaction, message: ReceiptObserved) -> None:

@@ -109,8 +109,8 @@ def _take_direct_order(
     )
     if not is_first:
         return []
-    store.approve(tx, order.unique_id, approved_at=now, now=now)
-    return messages_due(tx, locked(tx, order.unique_id), now)
+    approved = store.approve(tx, order.unique_id, approved_at=now, now=now)
+    return messages_due(tx, approved, now) if approved else []
 
 
 def _ordered_swap(tx: Transaction, order: BatchOrder | HostPayOrder) -> Swap | None:
@@ -182,8 +182,7 @@ def approve(
     if answer.status == "waiting":
         return _approve_waiting(answer, transfer, tx, now, policy)
     if answer.status in ENDED:
-        move(tx, transfer, "rejected", now, ENDED[answer.status])
-        return messages_due(tx, locked(tx, transfer.unique_id), now)
+        return messages_due(tx, move(tx, transfer, "rejected", now, ENDED[answer.status]), now)
     if answer.status == "finished":
         return park(tx, transfer, "exchange_paid_by_somebody_else", now)
     if answer.status not in NOT_YET:
@@ -207,10 +206,9 @@ def _approve_waiting(
         return park(tx, transfer, "payin_address_changed", now)
     refusal = _refusal(tx, transfer, now, policy)
     if refusal:
-        move(tx, transfer, "rejected", now, refusal)
-    else:
-        store.approve(tx, transfer.unique_id, approved_at=answered_at, now=now)
-    return messages_due(tx, locked(tx, transfer.unique_id), now)
+        return messages_due(tx, move(tx, transfer, "rejected", now, refusal), now)
+    approved = store.approve(tx, transfer.unique_id, approved_at=answered_at, now=now)
+    return messages_due(tx, approved, now) if approved else []
 
 
 def _refusal(tx: Transaction, transfer: Transfer, now: datetime, policy: Policy) -> str | None:

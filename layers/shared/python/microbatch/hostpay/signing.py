@@ -215,8 +215,7 @@ def _follow(
 ) -> list[Outgoing]:
     """Do what a ruling other than "sign" asks for; nothing is signed."""
     if ruling.verdict is Verdict.ASK_EXCHANGE:
-        move(tx, transfer, "requested", now)
-        return messages_due(tx, locked(tx, transfer.unique_id), now)
+        return messages_due(tx, move(tx, transfer, "requested", now), now)
     if ruling.verdict is Verdict.LOOK:
         first_look = transfer.preflight_at is None  # else hops are slow: do not hammer the node
         return looks_again(tx, transfer, now, policy.pace, at_once=first_look)

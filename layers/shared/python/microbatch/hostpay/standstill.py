@@ -4,7 +4,7 @@ from datetime import datetime
 
 from microbatch.hostpay import attempt_store, store
 from microbatch.hostpay.due import asks_again, execution, looks_again, messages_due
-from microbatch.hostpay.moves import locked, move
+from microbatch.hostpay.moves import move
 from microbatch.messages import Outgoing
 from microbatch.pace import Pace
 from microbatch.platform.database import Transaction
@@ -30,9 +30,9 @@ def go_on(tx: Transaction, now: datetime, unique_id: str, pace: Pace) -> list[Ou
     if transfer is None or transfer.state not in WAITING:
         return []
     if transfer.state in UNSIGNED and transfer.tried_since < pace.given_up_before(now):
-        move(tx, transfer, "rejected", now, "waited_too_long")
+        rejected = move(tx, transfer, "rejected", now, "waited_too_long")
         logger.warning("transfer_given_up", unique_id=unique_id, reason="waited_too_long")
-        return messages_due(tx, locked(tx, unique_id), now)
+        return messages_due(tx, rejected, now)
     if transfer.state == "approved":
         return looks_again(tx, transfer, now, pace, at_once=True)
     return asks_again(tx, transfer, now, pace)

@@ -105,34 +105,35 @@ def move(
     state_to: str,
     now: datetime,
     reason: str | None = None,
-) -> bool:
-    """Move a transfer from one state to another; False when it is not there (any more)."""
-    return bool(
-        tx.execute(
-            """
-            UPDATE transfers SET state = %(state_to)s, state_since = %(now)s, asked_at = NULL,
-                approved_at = CASE WHEN %(state_to)s = 'requested' THEN NULL ELSE approved_at END,
-                reason = coalesce(%(reason)s, reason)
-            WHERE unique_id = %(unique_id)s AND state = %(state_from)s
-            """,
-            unique_id=unique_id,
-            state_from=state_from,
-            state_to=state_to,
-            now=now,
-            reason=reason,
-        )
+) -> Transfer | None:
+    """The transfer, moved from one state to another; None when it is not there (any more)."""
+    row = tx.one(
+        "UPDATE transfers SET state = %(state_to)s, state_since = %(now)s, asked_at = NULL,"  # noqa: S608
+        " approved_at = CASE WHEN %(state_to)s = 'requested' THEN NULL ELSE approved_at END,"
+        " reason = coalesce(%(reason)s, reason)"
+        f" WHERE unique_id = %(unique_id)s AND state = %(state_from)s RETURNING {COLUMNS}",
+        unique_id=unique_id,
+        state_from=state_from,
+        state_to=state_to,
+        now=now,
+        reason=reason,
     )
+    return Transfer.from_row(row) if row else None
 
 
-def approve(tx: Transaction, unique_id: str, *, approved_at: datetime, now: datetime) -> None:
-    """Approve a requested transfer, as of the time the exchange said it waits."""
-    tx.execute(
-        "UPDATE transfers SET state = 'approved', state_since = %(now)s, asked_at = NULL,"
-        " approved_at = %(approved_at)s WHERE unique_id = %(unique_id)s AND state = 'requested'",
+def approve(
+    tx: Transaction, unique_id: str, *, approved_at: datetime, now: datetime
+) -> Transfer | None:
+    """The transfer, approved as of the time the exchange said it waits; None if not requested."""
+    row = tx.one(
+        "UPDATE transfers SET state = 'approved', state_since = %(now)s, asked_at = NULL,"  # noqa: S608
+        " approved_at = %(approved_at)s WHERE unique_id = %(unique_id)s AND state = 'requested'"
+        f" RETURNING {COLUMNS}",
         unique_id=unique_id,
         approved_at=approved_at,
         now=now,
     )
+    return Transfer.from_row(row) if row else None
 
 
 def set_nonce(tx: Transaction, unique_id: str, nonce: int, now: datetime) -> None:
@@ -203,44 +204,44 @@ def out(tx: Transaction, contexts: Sequence[str]) -> list[dict[str, Any]]:
     )
 
 
-def set_preflight(tx: Transaction, seen: PreflightObserved, at: datetime) -> bool:
-    """Note what the node said before signing; False when the transfer is not approved (now)."""
-    return bool(
-        tx.execute(
-            """
-            UPDATE transfers SET asked_at = NULL, preflight_at = %(at)s,
-                preflight_chain_id = %(chain_id)s, preflight_balance_wei = %(balance_wei)s,
-                preflight_token_units = %(token_units)s, preflight_latest_nonce = %(latest)s,
-                preflight_pending_nonce = %(pending)s, preflight_finalized_nonce = %(finalized)s,
-                preflight_base_fee_wei = %(base_fee_wei)s, preflight_tip_wei = %(tip_wei)s,
-                preflight_gas = %(gas)s, preflight_problem = %(problem)s
-            WHERE unique_id = %(unique_id)s AND state = 'approved'
-                AND lower(wallet) = lower(%(wallet)s)
-                AND (preflight_at IS NULL OR preflight_at <= %(at)s)
-            """,
-            unique_id=seen.unique_id,
-            at=at,
-            chain_id=seen.chain_id,
-            balance_wei=int(seen.balance_wei),
-            token_units=int(seen.token_balance_units) if seen.token_balance_units else None,
-            latest=seen.latest_nonce,
-            pending=seen.pending_nonce,
-            finalized=seen.finalized_nonce,
-            base_fee_wei=int(seen.base_fee_wei),
-            tip_wei=int(seen.priority_fee_wei),
-            gas=seen.gas_estimate,
-            problem=seen.problem,
-            wallet=seen.wallet,
-        )
+def set_preflight(tx: Transaction, seen: PreflightObserved, at: datetime) -> Transfer | None:
+    """The transfer, with what the node said before signing; None when it is not approved (now)."""
+    row = tx.one(
+        f"""
+        UPDATE transfers SET asked_at = NULL, preflight_at = %(at)s,
+            preflight_chain_id = %(chain_id)s, preflight_balance_wei = %(balance_wei)s,
+            preflight_token_units = %(token_units)s, preflight_latest_nonce = %(latest)s,
+            preflight_pending_nonce = %(pending)s, preflight_finalized_nonce = %(finalized)s,
+            preflight_base_fee_wei = %(base_fee_wei)s, preflight_tip_wei = %(tip_wei)s,
+            preflight_gas = %(gas)s, preflight_problem = %(problem)s
+        WHERE unique_id = %(unique_id)s AND state = 'approved'
+            AND lower(wallet) = lower(%(wallet)s)
+            AND (preflight_at IS NULL OR preflight_at <= %(at)s)
+        RETURNING {COLUMNS}
+        """,  # noqa: S608
+        unique_id=seen.unique_id,
+        at=at,
+        chain_id=seen.chain_id,
+        balance_wei=int(seen.balance_wei),
+        token_units=int(seen.token_balance_units) if seen.token_balance_units else None,
+        latest=seen.latest_nonce,
+        pending=seen.pending_nonce,
+        finalized=seen.finalized_nonce,
+        base_fee_wei=int(seen.base_fee_wei),
+        tip_wei=int(seen.priority_fee_wei),
+        gas=seen.gas_estimate,
+        problem=seen.problem,
+        wallet=seen.wallet,
     )
+    return Transfer.from_row(row) if row else None
 
 
-def set_receipt(tx: Transaction, seen: ReceiptObserved) -> None:
-    """Note where and how the transfer was mined."""
-    tx.execute(
-        "UPDATE transfers SET tx_hash = %(tx_hash)s, block_number = %(block_number)s,"
+def set_receipt(tx: Transaction, seen: ReceiptObserved) -> Transfer:
+    """The transfer, with where and how it was mined; it is locked, so it is there."""
+    row = tx.one(
+        "UPDATE transfers SET tx_hash = %(tx_hash)s, block_number = %(block_number)s,"  # noqa: S608
         " block_hash = %(block_hash)s, gas_used = %(gas_used)s,"
-        " effective_gas_price_wei = %(price)s WHERE unique_id = %(unique_id)s",
+        f" effective_gas_price_wei = %(price)s WHERE unique_id = %(unique_id)s RETURNING {COLUMNS}",
         unique_id=seen.unique_id,
         tx_hash=seen.tx_hash,
         block_number=seen.block_number,
@@ -248,6 +249,8 @@ def set_receipt(tx: Transaction, seen: ReceiptObserved) -> None:
         gas_used=seen.gas_used,
         price=int(seen.effective_gas_price_wei),
     )
+    assert row is not None
+    return Transfer.from_row(row)
 
 
 def win_ask(tx: Transaction, unique_id: str, now: datetime, not_since: datetime) -> bool:

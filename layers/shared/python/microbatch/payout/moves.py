@@ -23,16 +23,17 @@ def move(
     tx: Transaction, payout: Payout, state_to: str, now: datetime, reason: str | None = None
 ) -> Payout:
     """The payout as it is once it has moved. Raises IllegalTransition when it may not."""
-    if not store.move(
+    moved = store.move(
         tx,
         payout.payout_id,
         state_from=payout.state,
         state_to=state_to,
         now=now,
         reason=reason,
-    ):
+    )
+    if moved is None:
         raise IllegalTransition(f"payout {payout.payout_id} is not {payout.state} any more")
-    return locked(tx, payout.payout_id)
+    return moved
 
 
 def unpark(tx: Transaction, payout: Payout, state_to: str, now: datetime) -> Payout:

@@ -55,17 +55,26 @@ def delivered(
     tx: Transaction, payout_id: str, amount: Decimal | None, delivered_hash: str, now: datetime
 ) -> list[Outgoing]:
     """The client has the money: its payments count as paid from now on."""
-    payout = locked(tx, payout_id)
+    return _deliver(tx, locked(tx, payout_id), amount, delivered_hash, now)
+
+
+def _deliver(
+    tx: Transaction, payout: Payout, amount: Decimal | None, delivered_hash: str, now: datetime
+) -> list[Outgoing]:
     if payout.state == "completed":
         return events_due(payout, now)
-    if not store.complete(tx, payout_id, delivered=amount, delivered_hash=delivered_hash, now=now):
+    payout_id = payout.payout_id
+    completed = store.complete(
+        tx, payout_id, delivered=amount, delivered_hash=delivered_hash, now=now
+    )
+    if completed is None:
         raise IllegalTransition(f"payout {payout_id} is {payout.state}, it cannot be completed")
     paid_count = store.set_paid(tx, payout_id, now)
     if paid_count != payout.payments_count:
         raise AssertionError(f"payout {payout_id} is over {paid_count} payments")
     count("payouts_completed")
     logger.info("payout_completed", payout_id=payout_id, delivered_hash=delivered_hash)
-    return events_due(locked(tx, payout_id), now)
+    return events_due(completed, now)
 
 
 def release(
@@ -157,7 +166,7 @@ def direct_paid(tx: Transaction, unique_id: str, tx_hash: str, now: datetime) ->
     """The direct transfer is confirmed: the client has exactly what was to be paid."""
     payout = _direct(tx, unique_id)
     amount = coins(payout.amount_units, DECIMALS[payout.from_currency])
-    return delivered(tx, payout.payout_id, amount, tx_hash, now)
+    return _deliver(tx, payout, amount, tx_hash, now)
 
 
 def payment_ended(tx: Transaction, unique_id: str, reason: str, now: datetime) -> list[Outgoing]:

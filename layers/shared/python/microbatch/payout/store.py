@@ -100,20 +100,19 @@ def move(
     state_to: str,
     now: datetime,
     reason: str | None = None,
-) -> bool:
-    """Move a payout from one state to another; False when it is not there (any more)."""
-    return bool(
-        tx.execute(
-            "UPDATE payouts SET state = %(state_to)s, state_since = %(now)s, asked_at = NULL,"
-            " reason = coalesce(%(reason)s, reason)"
-            " WHERE payout_id = %(payout_id)s AND state = %(state_from)s",
-            payout_id=payout_id,
-            state_from=state_from,
-            state_to=state_to,
-            now=now,
-            reason=reason,
-        )
+) -> Payout | None:
+    """The payout, moved from one state to another; None when it is not there (any more)."""
+    row = tx.one(
+        "UPDATE payouts SET state = %(state_to)s, state_since = %(now)s, asked_at = NULL,"  # noqa: S608
+        " reason = coalesce(%(reason)s, reason)"
+        f" WHERE payout_id = %(payout_id)s AND state = %(state_from)s RETURNING {COLUMNS}",
+        payout_id=payout_id,
+        state_from=state_from,
+        state_to=state_to,
+        now=now,
+        reason=reason,
     )
+    return Payout.from_row(row) if row else None
 
 
 def complete(
@@ -123,19 +122,19 @@ def complete(
     delivered: Decimal | None,
     delivered_hash: str,
     now: datetime,
-) -> bool:
-    """The client has the money; False when the payout is over already."""
-    return bool(
-        tx.execute(
-            "UPDATE payouts SET state = 'completed', state_since = %(now)s, asked_at = NULL,"
-            " delivered = %(delivered)s, delivered_hash = %(delivered_hash)s"
-            " WHERE payout_id = %(payout_id)s AND state IN ('claimed', 'paid', 'parked')",
-            payout_id=payout_id,
-            delivered=delivered,
-            delivered_hash=delivered_hash,
-            now=now,
-        )
+) -> Payout | None:
+    """The payout whose client has the money; None when it is over already."""
+    row = tx.one(
+        "UPDATE payouts SET state = 'completed', state_since = %(now)s, asked_at = NULL,"  # noqa: S608
+        " delivered = %(delivered)s, delivered_hash = %(delivered_hash)s"
+        " WHERE payout_id = %(payout_id)s AND state IN ('claimed', 'paid', 'parked')"
+        f" RETURNING {COLUMNS}",
+        payout_id=payout_id,
+        delivered=delivered,
+        delivered_hash=delivered_hash,
+        now=now,
     )
+    return Payout.from_row(row) if row else None
 
 
 def set_paid(tx: Transaction, payout_id: str, now: datetime) -> int:
