@@ -58,13 +58,6 @@ EQUIVALENT: tuple[Equivalent, ...] = (
     ),
     Equivalent(
         "codec.py",
-        "",
-        "STR = Code(_pack_str, lambda cursor: _text(cursor.take(cursor.take(1)[0])))",
-        "STR = Code(_pack_str, lambda cursor: _text(cursor.take(cursor.take(1)[-1])))",
-        _ONE_ELEMENT,
-    ),
-    Equivalent(
-        "codec.py",
         "_layout",
         "(field.name, hints[field.name].__metadata__[0], field.default)",
         "(field.name, hints[field.name].__metadata__[-1], field.default)",

@@ -102,6 +102,15 @@ def _pack_str(value: str) -> bytes:
     return bytes([len(raw)]) + raw
 
 
+def _unpack_str(cursor: Cursor) -> str:
+    # Most fields are these: read without a call for each step.
+    payload, start = cursor.payload, cursor.position + 1
+    if start > len(payload) or start + payload[start - 1] > len(payload):
+        raise InvalidToken("payload is cut short")
+    cursor.position = start + payload[start - 1]
+    return _text(payload[start : cursor.position])
+
+
 def _pack_bytes(value: bytes) -> bytes:
     if len(value) > BYTES_MAX:
         raise ValueError(f"bytes field has {len(value)} bytes, at most {BYTES_MAX}")
@@ -128,7 +137,7 @@ def _number(form: str) -> Code:
 
 
 FIX16 = Code(_pack_fix16, lambda cursor: _text(cursor.take(FIX16_BYTES).rstrip(b"\0")))
-STR = Code(_pack_str, lambda cursor: _text(cursor.take(cursor.take(1)[0])))
+STR = Code(_pack_str, _unpack_str)
 BYTES = Code(_pack_bytes, _unpack_bytes)
 F64 = _number(">d")
 U32 = _number(">I")
@@ -167,9 +176,9 @@ def decode(kind: type[M], payload: bytes) -> M:
         if type_ != kind.TYPE or version < 1:
             raise InvalidToken(f"payload is not a {kind.__name__}")
         appended = version > kind.VERSION
-    values = {}
+    values, end = {}, len(payload)
     for name, code, default in _layout(kind):
-        lacking = is_ours and default is not MISSING and cursor.at_end
+        lacking = is_ours and default is not MISSING and cursor.position == end
         values[name] = default if lacking else code.unpack(cursor)
     if not cursor.at_end and not appended:
         raise InvalidToken(f"payload is longer than a {kind.__name__}")

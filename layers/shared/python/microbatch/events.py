@@ -140,7 +140,7 @@ def event(
     Raises ValueError when the fields are not those of the table.
     """
     kind = KINDS[name]
-    if set(detail) != set(kind.fields):
+    if detail.keys() != kind.fields.keys():
         raise ValueError(f"{name} has fields {sorted(detail)}, not {sorted(kind.fields)}")
     digest = hashlib.sha256(f"{name}|{subject}".encode()).hexdigest()
     message = EventOccurred(

@@ -5,7 +5,7 @@ message is renewed once on its way: a copy that carries the first sending time, 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -207,6 +207,13 @@ def count_age(record: dict[str, Any], now: datetime) -> None:
     """Count how many seconds ago a message was sent first; of no event of SQS nothing."""
     with suppress(KeyError, ValueError):  # no picture is worth a message
         count_in_stage("message_age_seconds", _age_seconds(SQSRecord(record), now))
+
+
+def count_greatest_age(records: Sequence[dict[str, Any]], now: datetime) -> None:
+    """Count how many seconds ago the first of some messages was sent."""
+    with suppress(KeyError, ValueError):  # no picture is worth a message
+        ages = [_age_seconds(SQSRecord(record), now) for record in records]
+        count_in_stage("message_age_seconds", max(ages))
 
 
 def _age_seconds(record: SQSRecord, now: datetime) -> int:
