@@ -7,6 +7,8 @@ import sys
 import pytest
 from eth_account import Account
 from eth_account.typed_transactions import TypedTransaction
+from eth_keys import keys
+from eth_keys.backends import CoinCurveECCBackend, NativeECCBackend
 from eth_utils import keccak, to_checksum_address
 from hexbytes import HexBytes
 from hypothesis import given
@@ -35,6 +37,15 @@ def test_a_signed_transfer_says_exactly_what_was_asked_and_recovers_to_the_walle
     }  # fmt: skip
     assert Account.recover_transaction(signed.raw) == WALLET == ethereum.address_of(KEY)
     assert signed.tx_hash == "0x" + keccak(signed.raw).hex()
+
+
+def test_signatures_are_made_by_libsecp256k1_which_says_what_python_says():
+    digest = keccak(b"a transaction")
+    native = keys.PrivateKey(bytes.fromhex(KEY[2:]), NativeECCBackend()).sign_msg_hash(digest)
+    ours = keys.PrivateKey(bytes.fromhex(KEY[2:]))
+
+    assert isinstance(ours.backend, CoinCurveECCBackend)
+    assert ours.sign_msg_hash(digest).to_bytes() == native.to_bytes()
 
 
 def test_the_same_transfer_signs_to_the_same_bytes():
