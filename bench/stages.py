@@ -7,7 +7,7 @@ is free; a message with a delay is handed over when nothing else waits: no work 
 import multiprocessing
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -98,8 +98,8 @@ def stages(
     names: Sequence[str], fields: Mapping[str, Any], secrets: Mapping[str, str], **settings: str
 ) -> Iterator[Stages]:
     """Started, each with its own kept connection; ended afterwards."""
-    context = multiprocessing.get_context("spawn")
-    functions = []
+    context = multiprocessing.get_context("fork")  # anew, each would import the CDK
+    functions: list[Function] = []
     try:
         for name in names:
             ours, theirs = context.Pipe()
@@ -115,7 +115,8 @@ def stages(
         yield Stages(functions, {})
     finally:
         for function in functions:
-            function.line.close()
+            with suppress(OSError):
+                function.line.send(None)
         for function in functions:
             function.process.join(END_SECONDS)
             function.process.kill()
@@ -128,7 +129,7 @@ def _serve(
     settings: dict[str, str],
     line: Connection,
 ) -> None:
-    """What is given, through the door, until nobody gives any more."""
+    """What is given, through the door, until it is nothing."""
     sent: list[Sent] = []
 
     def take(queue: str, entry: Mapping[str, Any]) -> None:
@@ -137,10 +138,10 @@ def _serve(
     with door(name, fields, Aws(secrets, take), **settings) as handle:
         line.send("ready")
         while True:
-            try:
-                queue, bodies = line.recv()
-            except EOFError:
+            given = line.recv()
+            if given is None:
                 return
+            queue, bodies = given
             failures = handle(event(queue, bodies))["batchItemFailures"]
             failed = [int(each["itemIdentifier"][-12:]) for each in failures]
             line.send((failed, list(sent)))
