@@ -14,12 +14,12 @@ PLACES = {part: place for place, part in enumerate(Part)}
 
 def share(tx: Transaction, parts: Sequence[Part]) -> None:
     """Let nobody pause or resume these parts before the transaction ends."""
-    for part in sorted(parts, key=PLACES.__getitem__):
-        tx.execute(
-            "SELECT pg_advisory_xact_lock_shared(%(locks)s, %(place)s)",
-            locks=LOCKS,
-            place=PLACES[part],
-        )
+    tx.execute(
+        "SELECT pg_advisory_xact_lock_shared(%(locks)s, place)"
+        " FROM unnest(%(places)s::int[]) AS place",
+        locks=LOCKS,
+        places=sorted(PLACES[part] for part in parts),
+    )
 
 
 def claim(tx: Transaction, part: Part) -> None:
