@@ -5,7 +5,7 @@ from typing import Any
 from eth_utils import keccak
 
 from tests.fakes.pipeline import TOKEN
-from tests.unit.stub_server import Answer, Request, told
+from tests.unit.stub_server import Answer, Request, told, told_as_node
 
 PAYIN = "0x52908400098527886E0F7030069857D2E4169EE7"
 PAYER = "0x" + "77" * 20
@@ -40,9 +40,7 @@ VIEWS = {
 def answer_outside(request: Request) -> Answer:
     """What either of them says."""
     if request.path == "/":
-        call = request.json()
-        result = _node(call["method"], call["params"])
-        return told({"jsonrpc": "2.0", "id": call["id"], "result": result})
+        return told_as_node(request.json(), _node)
     return told(_exchange(request))
 
 

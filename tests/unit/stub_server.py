@@ -40,6 +40,16 @@ def told(value: object, status: int = 200) -> Answer:
     return Answer(status, value if isinstance(value, str) else json.dumps(value))
 
 
+def told_as_node(said: Any, result_of: Callable[[str, list[Any]], object]) -> Answer:
+    """JSON-RPC: one call, or several in one request, each with its result."""
+
+    def answer(call: Mapping[str, Any]) -> dict[str, object]:
+        result = result_of(call["method"], call["params"])
+        return {"jsonrpc": "2.0", "id": call["id"], "result": result}
+
+    return told([answer(each) for each in said] if isinstance(said, list) else answer(said))
+
+
 @dataclass
 class StubServer:
     """`answer` is called for every request; `requests` keeps them."""

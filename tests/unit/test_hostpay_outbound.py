@@ -27,7 +27,7 @@ from microbatch.messages import (
 )
 from microbatch.vendors.changenow import ChangeNow
 from microbatch.vendors.ethereum import Node, erc20_transfer_data
-from tests.unit.stub_server import Answer, Request, StubServer, told
+from tests.unit.stub_server import Answer, Request, StubServer, told, told_as_node
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECONDS = int(NOW.timestamp())
@@ -81,14 +81,15 @@ VIEWS = {
 
 
 def answer_as_node(request: Request) -> Answer:
-    call = request.json()
-    if call["method"] == "eth_call":
-        result = VIEWS[call["params"][0]["data"][2:10]]
-    elif call["method"] == "eth_sendRawTransaction":
-        result = "0x" + keccak(hexstr=call["params"][0]).hex()
-    else:
-        result = RESULTS[call["method"]]
-    return told({"jsonrpc": "2.0", "id": call["id"], "result": result})
+    return told_as_node(request.json(), result_of)
+
+
+def result_of(method: str, params: list) -> object:
+    if method == "eth_call":
+        return VIEWS[params[0]["data"][2:10]]
+    if method == "eth_sendRawTransaction":
+        return "0x" + keccak(hexstr=params[0]).hex()
+    return RESULTS[method]
 
 
 @pytest.fixture
