@@ -261,7 +261,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     _ledger(
         "health",
-        "probes database, queues and secrets",
+        "says whether database, queues and secrets are well",
         routes=("GET /health",),
         watches=tuple(QUEUES),
         timeout_seconds=10,

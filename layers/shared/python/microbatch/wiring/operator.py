@@ -9,7 +9,7 @@ from microbatch.messages import QUEUES, Message, Outgoing
 from microbatch.wiring.environment import mapping_of
 from microbatch.wiring.parts import aws_client, checked, secrets
 from microbatch.wiring.policies import operator_surroundings, reconciler_policies
-from microbatch.wiring.steps import send, transact
+from microbatch.wiring.steps import health_probes, send, transact
 
 if TYPE_CHECKING:
     from microbatch.operations.redriving import Means
@@ -21,6 +21,10 @@ def operate(request: Any, milliseconds_left: Callable[[], int]) -> dict[str, Any
     from microbatch.operations.acts import perform  # noqa: PLC0415
     from microbatch.operations.redriving import ACTS, operate_on_letters  # noqa: PLC0415
 
+    if isinstance(request, dict) and request.get("act") == "status":
+        unwell = _unwell()
+        if unwell:
+            return {"ok": False, "error": f"{unwell}; the log of operations says why"}
     checked()
     try:
         if isinstance(request, dict) and request.get("act") in ACTS:
@@ -30,6 +34,14 @@ def operate(request: Any, milliseconds_left: Callable[[], int]) -> dict[str, Any
     except InvalidInput as error:
         return {"ok": False, "error": str(error)}
     return {"ok": True, "result": result | _sent(outgoing)}
+
+
+def _unwell() -> str:
+    """Which components nothing works without, in words; "" while all are well."""
+    from microbatch.operations.health import probe  # noqa: PLC0415
+
+    found = {name for name, state in probe(health_probes()).items() if state != "ok"}
+    return f"not available: {', '.join(sorted(found))}" if found else ""
 
 
 def _sent(outgoing: list[Outgoing]) -> dict[str, Any]:
