@@ -204,6 +204,7 @@ def test_a_malformed_secret_stops_the_function_with_its_name_and_never_its_value
 def test_what_is_unwell_is_told_to_the_operator_and_why_to_the_log(
     world: World, stack: Stack, spoiled: Spoiled
 ) -> None:
+    assert world.invoke("operations", {"act": "status"})["ok"]
     spoiled.put("DATABASE_LEDGER", "postgresql://nobody:hunter2@127.0.0.1/none")
     log = Log(stack, world.endpoints.functions["health"])
 

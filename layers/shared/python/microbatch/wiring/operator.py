@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from microbatch import messages
 from microbatch.errors import InvalidInput, InvalidToken, RetryLater
 from microbatch.messages import QUEUES, Message, Outgoing
-from microbatch.wiring.environment import mapping_of
+from microbatch.wiring.environment import dead_letter_urls, queue_urls
 from microbatch.wiring.parts import aws_client, checked, secrets
 from microbatch.wiring.policies import operator_surroundings, reconciler_policies
 from microbatch.wiring.steps import health_probes, send, transact
@@ -21,11 +21,10 @@ def operate(request: Any, milliseconds_left: Callable[[], int]) -> dict[str, Any
     from microbatch.operations.acts import perform  # noqa: PLC0415
     from microbatch.operations.redriving import ACTS, operate_on_letters  # noqa: PLC0415
 
-    if isinstance(request, dict) and request.get("act") == "status":
-        unwell = _unwell()
-        if unwell:
-            return {"ok": False, "error": f"{unwell}; the log of operations says why"}
     checked()
+    unwell = _unwell() if isinstance(request, dict) and request.get("act") == "status" else ""
+    if unwell:
+        return {"ok": False, "error": f"{unwell}; the log of operations says why"}
     try:
         if isinstance(request, dict) and request.get("act") in ACTS:
             return {"ok": True, "result": operate_on_letters(request, _means(milliseconds_left))}
@@ -72,8 +71,7 @@ def _means(milliseconds_left: Callable[[], int]) -> "Means":
 def _dead_letters() -> "DeadLetters":
     from microbatch.platform.dead_letters import DeadLetters  # noqa: PLC0415
 
-    urls = mapping_of("QUEUE_URLS")
-    return DeadLetters(aws_client("sqs"), urls, {name: f"{url}-dlq" for name, url in urls.items()})
+    return DeadLetters(aws_client("sqs"), queue_urls(), dead_letter_urls())
 
 
 def _read(queue: str, body: str) -> Message:

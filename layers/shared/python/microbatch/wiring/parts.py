@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from microbatch.errors import ConfigurationError
 from microbatch.messages import QUEUES
 from microbatch.wiring.environment import (
+    dead_letter_urls,
     mapping_of,
+    queue_urls,
     running_function,
     setting,
     trace_header,
@@ -67,7 +69,7 @@ def queues() -> "Queues":
     """The queues the function may send to or look at."""
     from microbatch.platform.queues import Queues  # noqa: PLC0415
 
-    return Queues(aws_client("sqs"), mapping_of("QUEUE_URLS"), trace_header)
+    return Queues(aws_client("sqs"), queue_urls(), trace_header)
 
 
 @cache
@@ -75,8 +77,7 @@ def dead_letters() -> "Queues":
     """The dead-letter queues of the queues the function may look at, under the same names."""
     from microbatch.platform.queues import Queues  # noqa: PLC0415
 
-    urls = mapping_of("QUEUE_URLS")
-    return Queues(aws_client("sqs"), {name: f"{url}-dlq" for name, url in urls.items()})
+    return Queues(aws_client("sqs"), dead_letter_urls())
 
 
 @cache
@@ -143,7 +144,7 @@ def queue_of(record: "SQSRecord") -> "QueueAddress":
     from microbatch.platform.retry import QueueAddress  # noqa: PLC0415
 
     name = queue_name(record)
-    return QueueAddress(name, mapping_of("QUEUE_URLS")[name], mapping_of("DEAD_LETTER_URLS")[name])
+    return QueueAddress(name, queue_urls()[name], dead_letter_urls()[name])
 
 
 @cache

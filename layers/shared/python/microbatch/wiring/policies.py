@@ -201,8 +201,9 @@ def operator_surroundings() -> "Surroundings":
         depths=depths,
         policies=reconciler_policies(),
         schedule_seconds={
-            schedule: 60 * whole_number(f"{schedule.upper()}_MINUTES")
-            for schedule in ("threshold_check", "payout_scheduler", "reconciler")
+            "threshold_check": 60 * whole_number("THRESHOLD_CHECK_MINUTES"),
+            "payout_scheduler": 60 * whole_number("PAYOUT_SCHEDULER_MINUTES"),
+            "reconciler": 60 * whole_number("RECONCILER_MINUTES"),
         },
     )
 
