@@ -161,6 +161,7 @@ LOCAL = Environment(
         confirmations=2,
         observation_period_seconds=5,
         stale_after_seconds=20,
+        database_sslmode="disable",  # Postgres on the same machine
     ),
     accepts=(*CONTEXT_SETTINGS, COMPRESSED_DAY),
     layer_target="local",

@@ -30,6 +30,7 @@ class Settings:
     changenow_url: str = ""
     tp_flat_fee: Decimal = Decimal(3)  # percent
     wallet_key_source: str = "secret"  # one of WALLET_KEY_SOURCES
+    database_sslmode: str = "verify-full"  # or disable, where Postgres has no TLS
 
     retry_wait_seconds: int = 60
     retry_deadline_seconds: int = DAY_SECONDS

@@ -47,6 +47,7 @@ def _synthesize(
         environment=pipeline.deployed,
         data=dict(assertions.Template.from_stack(data).to_json()),
         pipeline=dict(assertions.Template.from_stack(pipeline).to_json()),
+        manifest=json.loads((outdir / "manifest.json").read_text(encoding="utf-8")),
     )
 
 

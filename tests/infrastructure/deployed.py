@@ -32,6 +32,7 @@ class Deployed:
     environment: Environment
     data: Properties
     pipeline: Properties
+    manifest: Properties  # what is deployed beside the templates: whether a stack is protected
 
     def of_type(self, type_: str, template: str = "pipeline") -> dict[str, Properties]:
         """Logical id → properties of every resource of a type."""

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from microbatch.vendors.ethereum.nodes import Nodes
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
+RDS_ROOTS = Path(__file__).parent.parent / "certificates" / "rds-ca-rsa2048-g1.pem"
 KMS_SECONDS_MAX = 2
 # Logins to the database, the strongest first: a function has the one of its zone.
 LOGINS = ("DATABASE_OWNER", "DATABASE_VAULT", "DATABASE_LEDGER")
@@ -90,7 +91,18 @@ def database() -> "Database":
         lambda fresh: login(own, fresh),
         application_name=setting("AWS_LAMBDA_FUNCTION_NAME")[:63],
         statement_seconds=whole_number("STATEMENT_SECONDS"),
+        tls=database_tls(),
     )
+
+
+def database_tls() -> dict[str, str]:
+    """Whether the server has to prove who it is: RDS has to, by one of its own roots."""
+    mode = setting("DATABASE_SSLMODE")
+    if mode == "disable":
+        return {"sslmode": mode}
+    if mode != "verify-full":  # whatever is between them encrypts for anybody
+        raise ConfigurationError("setting DATABASE_SSLMODE is neither verify-full nor disable")
+    return {"sslmode": mode, "sslrootcert": str(RDS_ROOTS)}
 
 
 def logins() -> list[str]:
