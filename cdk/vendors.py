@@ -20,7 +20,8 @@ class Vendor:
 
 
 # By the secret a vendor is reached with. ChangeNOW allows 30 a second and 1800 a minute: a fifth is
-# left free. A node's plan must allow what is here; a call to one takes 0.05 s, to ChangeNOW 0.3 s.
+# left free. Less than two instances of each of the four that ask it cannot be had; eight that did
+# nothing but wait for its answers would ask 27 times. A node's plan must allow what is here.
 VENDORS = {
     "CHANGENOW_API_KEY": Vendor(calls_per_second_max=24, call_seconds_min=0.3),
     "ETHEREUM_RPC_URL": Vendor(calls_per_second_max=40, call_seconds_min=0.05),
