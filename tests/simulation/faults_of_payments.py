@@ -1,6 +1,17 @@
 """Faults between a notification and a client's account: intake, batches, payouts."""
 
+from tests.mutation.project import Edit
 from tests.simulation.fault import Fault
+
+CLAIM_LOCKS_ROWS = (
+    "conversion/store.py",
+    "    LIMIT %(max_payments)s\n    FOR UPDATE\n",
+    "    LIMIT %(max_payments)s\n",
+)
+CHECKS_WAIT = (
+    '    tx.execute("SELECT pg_advisory_xact_lock(%(lock)s)", lock=CLAIM_LOCK)\n',
+    "    tx.execute(\"SELECT set_config('enable_indexscan', 'on', true)\")\n",
+)
 
 FAULTS = (
     # --- what comes in ---
@@ -56,17 +67,15 @@ FAULTS = (
     # --- batches ---
     Fault(
         "two_checks_claim_the_same",
-        "conversion/store.py",
-        '    tx.execute("SELECT pg_advisory_xact_lock(%(lock)s)", lock=CLAIM_LOCK)\n',
-        "    tx.execute(\"SELECT set_config('enable_indexscan', 'on', true)\")\n",
+        *CLAIM_LOCKS_ROWS,
         "two checks at once claim, each, what the other has: one payment in two batches",
+        also=(Edit("conversion/store.py", *CHECKS_WAIT),),
     ),
     Fault(
         "claims_without_row_locks",
-        "conversion/store.py",
-        "    LIMIT %(max_payments)s\n    FOR UPDATE\n",
-        "    LIMIT %(max_payments)s\n",
-        "what changes between the look and the claim is claimed as it was",
+        *CLAIM_LOCKS_ROWS,
+        "two checks at once claim, each, what the other has: one payment in two batches",
+        guarded_by="the lock of all threshold checks, which the fault above takes away, too",
     ),
     Fault(
         "batch_is_rounded_up",
