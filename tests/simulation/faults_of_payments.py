@@ -12,6 +12,9 @@ CHECKS_WAIT = (
     '    tx.execute("SELECT pg_advisory_xact_lock(%(lock)s)", lock=CLAIM_LOCK)\n',
     "    tx.execute(\"SELECT set_config('enable_indexscan', 'on', true)\")\n",
 )
+# Whatever ends a swap that has a transfer has ended the transfer before: its own end, by its row,
+# or an operator's release, which is refused while anything of it may still be mined.
+ENDS_FIRST = "the end of the transfer, which comes before that of its swap"
 
 FAULTS = (
     # --- what comes in ---
@@ -124,6 +127,7 @@ FAULTS = (
         "    if not hostpay.withdraw(tx, swap.swap_id, reason, now):\n",
         "    if False:\n",
         "payments go back while the transfer that pays for them may still be signed",
+        guarded_by=ENDS_FIRST,
     ),
     Fault(
         "withdraws_what_is_signed",
@@ -131,6 +135,7 @@ FAULTS = (
         "    if transfer.nonce is not None:\n        return False\n",
         "    if transfer.nonce is not None:\n        return True\n",
         "payments go back while the bytes that pay for them are on their way",
+        guarded_by=ENDS_FIRST,
     ),
     Fault(
         "second_exchange_is_taken",

@@ -187,11 +187,4 @@ FAULTS = (
         "        price=int(seen.effective_gas_price_wei) + 1,\n",
         "the books say more gas than was paid: what is in the wallet belongs to nobody",
     ),
-    Fault(
-        "receipt_is_believed_by_its_depth",
-        "vendors/ethereum/node.py",
-        '        return self._canonical_hash(receipt_number(receipt, "blockNumber")) == mined_in\n',
-        '        return self._canonical_hash(receipt_number(receipt, "blockNumber")) != ""\n',
-        "what a node on a branch that lost has seen arrive is booked, and never arrives",
-    ),
 )

@@ -11,6 +11,7 @@ from tests.simulation.books import Books, Page
 from tests.simulation.chain.transactions import decoded
 from tests.simulation.ends import CHECK_WAITS
 from tests.simulation.outcome import Wrong
+from tests.simulation.seen_depth import Depths
 from tests.simulation.sqs import NEVER_LOST, Held
 from tests.simulation.world import World
 
@@ -31,6 +32,7 @@ class Judge:
         self._seen_at = (-1, -1)
         self.page: Page = books.read()
         self.memory = seen_over_time.Memory()
+        self.depths = Depths(world.plan.confirmations)
 
     def look(self) -> None:
         """Unless nothing has changed since the last look."""
@@ -44,6 +46,7 @@ class Judge:
             raise Wrong(self.page.broken[0], self._found(self.page.broken))
         self.memory.take(self.page)
         seen_on_chain.look(self.page, self.world.chain)
+        self.depths.look(self.page, self.world.chain)
         seen_on_chain.look_for_duplicates(self.page, self.memory, self.world)
 
     def _found(self, names: list[str]) -> str:

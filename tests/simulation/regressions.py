@@ -6,7 +6,7 @@ nothing. The fault stands in the table of docs/reliability.md with the seed that
 
 # By its name among the deliberate faults: what it was.
 REGRESSIONS = {
-    "receipt_is_believed_by_its_depth": (
+    "lost_block_is_believed": (
         "What arrived for us was read from a receipt without asking whether its block still stood."
     ),
 }

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from microbatch.swap.moves import NOT_THE_PAYMENTS_FAULT
 from tests.simulation.books import Page
 from tests.simulation.chain.transactions import Transaction
 from tests.simulation.outcome import Wrong
@@ -31,6 +32,12 @@ class Memory:
 
     def take(self, page: Page) -> None:
         """One more page. Raises Wrong when a payment has moved as it may not."""
+        failed = {
+            row["batch_id"]
+            for row in page.batches
+            if row["state"] == "released"
+            and not row["reason"].removeprefix("rejected: ").startswith(NOT_THE_PAYMENTS_FAULT)
+        }
         for row in page.payments:
             payment_id, state = row["payment_id"], row["state"]
             before = self.states.get(payment_id, "")
@@ -40,9 +47,17 @@ class Memory:
             self.states[payment_id] = state
             owners = self.owners.setdefault(payment_id, set())
             owners.update(str(row[name]) for name in ("batch_id", "payout_id") if row[name])
+            self._look_at_tries(row, failed)
         lost = self.states.keys() - {row["payment_id"] for row in page.payments}
         if lost:
             raise Wrong("a_payment_is_never_lost", f"rows are gone: {sorted(lost)}")
+
+    def _look_at_tries(self, row: dict[str, Any], failed: set[str]) -> None:
+        """Every batch that failed with it was a try: else it would be tried for ever."""
+        tries = len(self.owners[row["payment_id"]] & failed)
+        if row["attempts"] < tries:
+            said = f"payment {row['payment_id']} has failed {tries} times, not {row['attempts']}"
+            raise Wrong("a_try_is_counted", said)
 
     def take_bytes(self, sent: Transaction) -> None:
         """Bytes that leave. Raises Wrong when others on their nonce paid something else."""
