@@ -44,7 +44,7 @@ class Judge:
         self.world.chance.trace.note(f"books {self.page}")
         if self.page.broken:
             raise Wrong(self.page.broken[0], self._found(self.page.broken))
-        self.memory.take(self.page)
+        self.memory.take(self.page, self.world.clock.now)
         seen_on_chain.look(self.page, self.world.chain)
         self.depths.look(self.page, self.world.chain)
         seen_on_chain.look_for_duplicates(self.page, self.memory, self.world)

@@ -122,7 +122,16 @@ class Api:
             return "refunded"
         if not exchange.deposits:
             return "expired" if self.clock.now >= exchange.expires_at else "waiting"
-        return exchange.fate.status if self.office.is_deep(exchange) else "confirming"
+        if not self.office.is_deep(exchange):
+            return "confirming"
+        return "sending" if self._is_sending(exchange) else exchange.fate.status
+
+    def _is_sending(self, exchange: Exchange) -> bool:
+        """Whether it says that it pays, and has not paid yet: for half of the time it takes."""
+        if exchange.fate.status != "exchanging" or exchange.deposited_at is None:
+            return False
+        waited = (self.clock.now - exchange.deposited_at).total_seconds()
+        return waited >= exchange.fate.seconds / 2
 
     def _ends(self, exchange: Exchange) -> dict[str, Any]:
         if exchange.refund_hash:
