@@ -11,6 +11,8 @@ from tests.simulation.exchange.office import Exchange, Office, Pair
 from tests.simulation.seams import UnknownEffect
 
 NOWHERE = "0x" + "de" * 32
+NOT_YET = "0x" + "5e" * 32  # named while it sends, before the one that it has paid in
+EARLY = 0.5
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,8 @@ class Api:
         if exchange.refund_hash:
             amount = f"{exchange.refund_amount:f}"
             return {"refundHash": exchange.refund_hash, "refundAmount": amount}
+        if exchange.out is None and self._status(exchange) == "sending":
+            return {"payoutHash": NOT_YET if self._is_early(exchange) else None}
         if exchange.out is None or exchange.decided_at is None:
             return {}
         fate, out = exchange.fate, exchange.out
@@ -147,6 +151,10 @@ class Api:
         elif since < fate.wrong_hash_seconds and exchange.pair.on_our_chain:
             told = NOWHERE
         return {"payoutHash": told, "amountTo": f"{self.said_amount(exchange.exchange_id):f}"}
+
+    def _is_early(self, exchange: Exchange) -> bool:
+        """Whether it names a transaction while it is sending, and sends another in the end."""
+        return self.office.chance.unit(f"names early {exchange.exchange_id}") < EARLY
 
     def said_hashes(self, exchange_id: str) -> tuple[str, ...]:
         """Transactions that it has named though it has not paid in them, or not for good."""
