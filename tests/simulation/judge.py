@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from cdk.settings import Settings
 from tests.simulation import seen_on_chain, seen_over_time
 from tests.simulation.books import Books, Page
-from tests.simulation.chain.transactions import decoded
+from tests.simulation.chain.transactions import Transaction, decoded
 from tests.simulation.ends import CHECK_WAITS
 from tests.simulation.outcome import Wrong
 from tests.simulation.seen_depth import Depths
@@ -21,6 +22,8 @@ OPEN = {
     "payouts": ("claimed", "paid"),
     "transfers": ("requested", "approved", "signed", "broadcast", "mined", "confirmed"),
 }
+# What an approval is worth by the settings, and the time that our own clock may be behind.
+APPROVED_WITHIN = timedelta(seconds=Settings(chain_id=0).approval_max_age_seconds + 60)
 WAITS_FOR_GOOD = ("below_minimum", "gas_too_dear")
 
 
@@ -32,6 +35,7 @@ class Judge:
         self._seen_at = (-1, -1)
         self.page: Page = books.read()
         self.memory = seen_over_time.Memory()
+        self._signed_for: set[str] = set()  # payin addresses
         self.depths = Depths(world.plan.confirmations)
 
     def look(self) -> None:
@@ -100,6 +104,20 @@ class Judge:
         )
         if row and (row[0][0] != row[0][1] or row[0][2] or row[0][3] != "verified"):
             raise Wrong("nothing_is_signed_against_the_clients_will", str(row[0]))
+        self._look_at_exchange(fields)
+
+    def _look_at_exchange(self, fields: dict[str, Any]) -> None:
+        """The first bytes that pay an exchange are signed soon after it has said that it waits."""
+        call = Transaction("", "", 0, "", 0, fields["data"]).token_transfer
+        payin_address = call[0] if call else fields["to_address"].lower()
+        exchange = self.world.office.paid_at(payin_address)
+        if exchange is None or payin_address in self._signed_for:
+            return
+        self._signed_for.add(payin_address)
+        said_at = exchange.said_waiting_at
+        if said_at is None or self.world.clock.now - said_at > APPROVED_WITHIN:
+            said = f"{exchange.exchange_id}, which last said so at {said_at}"
+            raise Wrong("an_exchange_is_paid_soon_after_it_says_it_waits", said)
 
     # --- the end ---------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from tests.simulation.seams import UnknownEffect
 NOWHERE = "0x" + "de" * 32
 NOT_YET = "0x" + "5e" * 32  # named while it sends, before the one that it has paid in
 EARLY = 0.5
+NEW = 0.02  # of the answers before its deposit
 
 
 @dataclass(frozen=True)
@@ -123,10 +124,18 @@ class Api:
         if exchange.refund_hash:
             return "refunded"
         if not exchange.deposits:
-            return "expired" if self.clock.now >= exchange.expires_at else "waiting"
+            return self._before_deposit(exchange)
         if not self.office.is_deep(exchange):
             return "confirming"
         return "sending" if self._is_sending(exchange) else exchange.fate.status
+
+    def _before_deposit(self, exchange: Exchange) -> str:
+        if self.clock.now >= exchange.expires_at:
+            return "expired"
+        if self.office.chance.strikes("exchange_is_new", exchange.exchange_id, NEW):
+            return "new"
+        exchange.said_waiting_at = self.clock.now
+        return "waiting"
 
     def _is_sending(self, exchange: Exchange) -> bool:
         """Whether it says that it pays, and has not paid yet: for half of the time it takes."""

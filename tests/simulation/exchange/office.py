@@ -61,6 +61,7 @@ class Exchange:
     created_at: datetime
     expires_at: datetime
     fate: Fate
+    said_waiting_at: datetime | None = None
     deposits: dict[str, tuple[int, int]] = field(default_factory=dict)  # hash: (units, block)
     deposited_at: datetime | None = None
     decided_at: datetime | None = None  # when it began to pay out, or back
@@ -164,6 +165,10 @@ class Office:
         to, units = transfer or (mined.sent.to, mined.sent.value_wei)
         found = self._by_payin.get(to) if mined.succeeded else None
         return (found, units) if found else None
+
+    def paid_at(self, payin_address: str) -> Exchange | None:
+        """The exchange that is paid at this address."""
+        return self._by_payin.get(payin_address)
 
     def _deposit(self, mined: Mined) -> None:
         found = self._target_of(mined)
