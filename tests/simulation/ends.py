@@ -26,6 +26,7 @@ PAYOUT_WAITS = ("below_minimum", "gas_too_dear", "below_threshold")
 PARKED_FOR: dict[str, tuple[str, ...]] = {
     "receiver_reverts": ("payee_reverts",),
     "payee_blacklisted": ("blacklist",),
+    "payin_address_changed": ("exchange_moves_payin",),
     "arrived_differs_from_provider": ("exchange_says_more",),
     "refund_loss_too_large": ("exchange_refunded_little",),
 }

@@ -94,22 +94,22 @@ class Judge:
 
     def before_signature(self, fields: dict[str, Any]) -> None:
         """Nothing is signed for a client who wants it elsewhere, or not at all, by now."""
+        call = Transaction("", "", 0, "", 0, fields["data"]).token_transfer
+        payee, units = call or (fields["to_address"].lower(), fields["value_wei"])
         row = self.books.all(
             "SELECT o.to_address, c.wallet_address, c.paused_at IS NOT NULL,"
             " c.address_state FROM transfers t JOIN payouts o USING (unique_id)"
             " JOIN clients c USING (client_id) WHERE t.state = 'approved'"
-            " AND t.amount_units = %s AND t.token IS NULL AND t.to_address = %s",
-            fields["value_wei"],
-            fields["to_address"],
+            " AND t.amount_units = %s AND lower(t.to_address) = %s",
+            units,
+            payee,
         )
         if row and (row[0][0] != row[0][1] or row[0][2] or row[0][3] != "verified"):
             raise Wrong("nothing_is_signed_against_the_clients_will", str(row[0]))
-        self._look_at_exchange(fields)
+        self._look_at_exchange(payee)
 
-    def _look_at_exchange(self, fields: dict[str, Any]) -> None:
+    def _look_at_exchange(self, payin_address: str) -> None:
         """The first bytes that pay an exchange are signed soon after it has said that it waits."""
-        call = Transaction("", "", 0, "", 0, fields["data"]).token_transfer
-        payin_address = call[0] if call else fields["to_address"].lower()
         exchange = self.world.office.paid_at(payin_address)
         if exchange is None or payin_address in self._signed_for:
             return

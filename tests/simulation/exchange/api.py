@@ -99,6 +99,7 @@ class Api:
         if exchange is None:
             return _json(404, {"error": "not_found", "message": "Not found"})
         pair = exchange.pair
+        self.office.perhaps_moves(exchange)
         return _json(
             200,
             {
@@ -108,7 +109,7 @@ class Api:
                 "fromNetwork": pair.source_network,
                 "toCurrency": pair.target,
                 "toNetwork": pair.target_network,
-                "payinAddress": exchange.payin_address,
+                "payinAddress": exchange.moved_to or exchange.payin_address,
                 "payoutAddress": exchange.payout_address,
                 "refundAddress": exchange.refund_address,
                 "expectedAmountFrom": f"{exchange.amount:f}",
@@ -134,7 +135,8 @@ class Api:
             return "expired"
         if self.office.chance.strikes("exchange_is_new", exchange.exchange_id, NEW):
             return "new"
-        exchange.said_waiting_at = self.clock.now
+        if not exchange.moved_to:
+            exchange.said_waiting_at = self.clock.now
         return "waiting"
 
     def _is_sending(self, exchange: Exchange) -> bool:

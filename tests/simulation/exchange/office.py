@@ -16,6 +16,7 @@ from tests.simulation.prices import DECIMALS, Prices
 MINIMUM_USD = Decimal(4)
 GATHERS = 0.3  # how likely it pays a customer together with the next one
 GATHERS_SECONDS_MAX = 3600
+MOVES = 0.008  # how likely an answer names another address to pay at
 KEEPS_PERCENT = Decimal("99.4")  # of the worth, after its fees
 
 
@@ -61,7 +62,8 @@ class Exchange:
     created_at: datetime
     expires_at: datetime
     fate: Fate
-    said_waiting_at: datetime | None = None
+    said_waiting_at: datetime | None = None  # with the address that it was made with
+    moved_to: str = ""  # the address that it names since
     deposits: dict[str, tuple[int, int]] = field(default_factory=dict)  # hash: (units, block)
     deposited_at: datetime | None = None
     decided_at: datetime | None = None  # when it began to pay out, or back
@@ -165,6 +167,14 @@ class Office:
         to, units = transfer or (mined.sent.to, mined.sent.value_wei)
         found = self._by_payin.get(to) if mined.succeeded else None
         return (found, units) if found else None
+
+    def perhaps_moves(self, exchange: Exchange) -> None:
+        """It may name another address than before, as long as nothing was paid."""
+        about, likely = exchange.exchange_id, MOVES * self.severity
+        if exchange.deposits or exchange.moved_to:
+            return
+        if self.chance.strikes("exchange_moves_payin", about, likely):
+            exchange.moved_to = "0x" + blake2b(about.encode(), digest_size=20).hexdigest()
 
     def paid_at(self, payin_address: str) -> Exchange | None:
         """The exchange that is paid at this address."""
