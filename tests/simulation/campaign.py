@@ -26,7 +26,7 @@ class Campaign:
     def run(self, tasks: Iterator[Task] | Sequence[Task], tell: Callable[[Outcome], None]) -> None:
         """All tasks, or up to the first that fails."""
         for task, outcome in self._pool.run_all(tasks):
-            self.tally.add(outcome)
+            self.tally.add(outcome, task.crash_at)
             tell(outcome)
             if not outcome.good:
                 self.failed = (task, outcome)
@@ -41,14 +41,14 @@ class Campaign:
             self.run([Task(seed, crash_at=ends) for seed, ends in self._aimed(most)], tell)
 
     def _aimed(self, most: int) -> Iterator[tuple[int, frozenset[tuple[str, str]]]]:
-        """Seed, and where in it processes are to end: at up to so many places."""
-        places: dict[int, list[tuple[str, str]]] = {}
+        """Seed, and where in it processes are to end: at up to so many more places."""
+        places: dict[tuple[int, tuple[tuple[str, str], ...]], list[tuple[str, str]]] = {}
         for each in self.tally.missing:
-            _, seed = self.tally.seen_in[each[0]]
-            places.setdefault(seed, []).append(each)
-        for seed, found in sorted(places.items()):
+            way = self.tally.seen_in[each[0]]
+            places.setdefault((way.seed, way.ends), []).append(each)
+        for (seed, ends), found in sorted(places.items()):
             for start in range(0, len(found), most):
-                yield seed, frozenset(found[start : start + most])
+                yield seed, frozenset([*ends, *found[start : start + most]])
 
     def explain(self, *, shrinks: bool) -> None:
         """What has failed, as short as it can be made, and how to see it again."""

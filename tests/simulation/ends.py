@@ -20,11 +20,13 @@ HELD_FOR = {
     "unreadable": {"malformed"},
 }
 CHECK_WAITS = ("nothing_pending", "below_threshold", "below_provider_minimum")
+CENT_USD = Decimal("0.01")
 PAYOUT_WAITS = ("below_minimum", "gas_too_dear", "below_threshold")
 # Why something may be left to a person → the faults or acts of which one must have struck.
 PARKED_FOR: dict[str, tuple[str, ...]] = {
     "receiver_reverts": ("payee_reverts",),
     "payee_blacklisted": ("blacklist",),
+    "payin_address_changed": ("exchange_moves_payin",),
     "arrived_differs_from_provider": ("exchange_says_more",),
     "refund_loss_too_large": ("exchange_refunded_little",),
 }
@@ -116,13 +118,21 @@ def _why_here(
         case "converted":
             if available < Decimal(client["payout_threshold_usd"]) * 10**6:
                 return "below its own threshold"
-            waits = (client["payout_wait_reason"] or "").startswith(PAYOUT_WAITS)
-            return "waits" if hindered or waits else None
+            return "waits" if hindered or _waits_rightly(client, available) else None
         case "waiting_instant":
             return "hindered" if hindered else None
         case "parked":
             return "parked" if row["park_reason"] else None
     return None
+
+
+def _waits_rightly(client: dict[str, Any], available: int) -> bool:
+    """Whether a reason is given that may hold for good; one about gas says for what."""
+    reason = client["payout_wait_reason"] or ""
+    if not reason.startswith("gas_too_dear"):
+        return bool(reason.startswith(PAYOUT_WAITS))
+    said_usd = Decimal(reason.split(" for ")[1].removesuffix(" USD"))
+    return abs(said_usd - Decimal(available).scaleb(-6)) < CENT_USD
 
 
 def _is_excused(reason: str, world: World) -> bool:

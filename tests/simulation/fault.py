@@ -1,4 +1,4 @@
-"""A deliberate fault in our own code: one place changed, and why that loses money."""
+"""A deliberate fault in our own code: one rule taken out, and why that loses money."""
 
 from dataclasses import dataclass
 
@@ -15,11 +15,12 @@ class Fault:
     after: str
     loses: str  # a sentence
     guarded_by: str = ""  # what else stands in its way, so that alone it does no harm
+    also: tuple[Edit, ...] = ()  # what goes with it: that which else stood in its way
 
     @property
     def edits(self) -> tuple[Edit, ...]:
         """For a copy of the project."""
-        return (Edit(self.path, self.before, self.after),)
+        return (Edit(self.path, self.before, self.after), *self.also)
 
     def __str__(self) -> str:
         return self.name

@@ -1,6 +1,20 @@
 """Faults between a notification and a client's account: intake, batches, payouts."""
 
+from tests.mutation.project import Edit
 from tests.simulation.fault import Fault
+
+CLAIM_LOCKS_ROWS = (
+    "conversion/store.py",
+    "    LIMIT %(max_payments)s\n    FOR UPDATE\n",
+    "    LIMIT %(max_payments)s\n",
+)
+CHECKS_WAIT = (
+    '    tx.execute("SELECT pg_advisory_xact_lock(%(lock)s)", lock=CLAIM_LOCK)\n',
+    "    tx.execute(\"SELECT set_config('enable_indexscan', 'on', true)\")\n",
+)
+# Whatever ends a swap that has a transfer has ended the transfer before: its own end, by its row,
+# or an operator's release, which is refused while anything of it may still be mined.
+ENDS_FIRST = "the end of the transfer, which comes before that of its swap"
 
 FAULTS = (
     # --- what comes in ---
@@ -56,17 +70,15 @@ FAULTS = (
     # --- batches ---
     Fault(
         "two_checks_claim_the_same",
-        "conversion/store.py",
-        '    tx.execute("SELECT pg_advisory_xact_lock(%(lock)s)", lock=CLAIM_LOCK)\n',
-        "    tx.execute(\"SELECT set_config('enable_indexscan', 'on', true)\")\n",
+        *CLAIM_LOCKS_ROWS,
         "two checks at once claim, each, what the other has: one payment in two batches",
+        also=(Edit("conversion/store.py", *CHECKS_WAIT),),
     ),
     Fault(
         "claims_without_row_locks",
-        "conversion/store.py",
-        "    LIMIT %(max_payments)s\n    FOR UPDATE\n",
-        "    LIMIT %(max_payments)s\n",
-        "what changes between the look and the claim is claimed as it was",
+        *CLAIM_LOCKS_ROWS,
+        "two checks at once claim, each, what the other has: one payment in two batches",
+        guarded_by="the lock of all threshold checks, which the fault above takes away, too",
     ),
     Fault(
         "batch_is_rounded_up",
@@ -115,6 +127,7 @@ FAULTS = (
         "    if not hostpay.withdraw(tx, swap.swap_id, reason, now):\n",
         "    if False:\n",
         "payments go back while the transfer that pays for them may still be signed",
+        guarded_by=ENDS_FIRST,
     ),
     Fault(
         "withdraws_what_is_signed",
@@ -122,6 +135,7 @@ FAULTS = (
         "    if transfer.nonce is not None:\n        return False\n",
         "    if transfer.nonce is not None:\n        return True\n",
         "payments go back while the bytes that pay for them are on their way",
+        guarded_by=ENDS_FIRST,
     ),
     Fault(
         "second_exchange_is_taken",

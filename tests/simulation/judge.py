@@ -2,15 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from cdk.settings import Settings
 from tests.simulation import seen_on_chain, seen_over_time
 from tests.simulation.books import Books, Page
-from tests.simulation.chain.transactions import decoded
+from tests.simulation.chain.transactions import Transaction, decoded
 from tests.simulation.ends import CHECK_WAITS
 from tests.simulation.outcome import Wrong
+from tests.simulation.seen_depth import Depths
 from tests.simulation.sqs import NEVER_LOST, Held
 from tests.simulation.world import World
 
@@ -20,6 +22,8 @@ OPEN = {
     "payouts": ("claimed", "paid"),
     "transfers": ("requested", "approved", "signed", "broadcast", "mined", "confirmed"),
 }
+# What an approval is worth by the settings, and the time that our own clock may be behind.
+APPROVED_WITHIN = timedelta(seconds=Settings(chain_id=0).approval_max_age_seconds + 60)
 WAITS_FOR_GOOD = ("below_minimum", "gas_too_dear")
 
 
@@ -31,6 +35,8 @@ class Judge:
         self._seen_at = (-1, -1)
         self.page: Page = books.read()
         self.memory = seen_over_time.Memory()
+        self._signed_for: set[str] = set()  # payin addresses
+        self.depths = Depths(world.plan.confirmations)
 
     def look(self) -> None:
         """Unless nothing has changed since the last look."""
@@ -42,8 +48,9 @@ class Judge:
         self.world.chance.trace.note(f"books {self.page}")
         if self.page.broken:
             raise Wrong(self.page.broken[0], self._found(self.page.broken))
-        self.memory.take(self.page)
+        self.memory.take(self.page, self.world.clock.now)
         seen_on_chain.look(self.page, self.world.chain)
+        self.depths.look(self.page, self.world.chain)
         seen_on_chain.look_for_duplicates(self.page, self.memory, self.world)
 
     def _found(self, names: list[str]) -> str:
@@ -87,16 +94,30 @@ class Judge:
 
     def before_signature(self, fields: dict[str, Any]) -> None:
         """Nothing is signed for a client who wants it elsewhere, or not at all, by now."""
+        call = Transaction("", "", 0, "", 0, fields["data"]).token_transfer
+        payee, units = call or (fields["to_address"].lower(), fields["value_wei"])
         row = self.books.all(
             "SELECT o.to_address, c.wallet_address, c.paused_at IS NOT NULL,"
             " c.address_state FROM transfers t JOIN payouts o USING (unique_id)"
             " JOIN clients c USING (client_id) WHERE t.state = 'approved'"
-            " AND t.amount_units = %s AND t.token IS NULL AND t.to_address = %s",
-            fields["value_wei"],
-            fields["to_address"],
+            " AND t.amount_units = %s AND lower(t.to_address) = %s",
+            units,
+            payee,
         )
         if row and (row[0][0] != row[0][1] or row[0][2] or row[0][3] != "verified"):
             raise Wrong("nothing_is_signed_against_the_clients_will", str(row[0]))
+        self._look_at_exchange(payee)
+
+    def _look_at_exchange(self, payin_address: str) -> None:
+        """The first bytes that pay an exchange are signed soon after it has said that it waits."""
+        exchange = self.world.office.paid_at(payin_address)
+        if exchange is None or payin_address in self._signed_for:
+            return
+        self._signed_for.add(payin_address)
+        said_at = exchange.said_waiting_at
+        if said_at is None or self.world.clock.now - said_at > APPROVED_WITHIN:
+            said = f"{exchange.exchange_id}, which last said so at {said_at}"
+            raise Wrong("an_exchange_is_paid_soon_after_it_says_it_waits", said)
 
     # --- the end ---------------------------------------------------------------------------------
 

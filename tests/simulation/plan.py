@@ -175,6 +175,7 @@ ACTS = (
     "pause_client",
     "threshold",
     "address",
+    "address",
     "cancel",
     "deploy",
     "health",

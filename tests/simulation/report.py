@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.simulation.outcome import Outcome
 
@@ -20,6 +21,15 @@ PARTS = {
 }
 
 
+class Way(NamedTuple):
+    """How a run came to a place: some are only seen after processes have ended elsewhere."""
+
+    ends_count: int
+    steps: int
+    seed: int
+    ends: tuple[tuple[str, str], ...]
+
+
 class Tally:
     """Everything that all runs so far have seen."""
 
@@ -29,11 +39,11 @@ class Tally:
         self.ends: Counter[str] = Counter()
         self.reached: Counter[str] = Counter()
         self.crashed: Counter[tuple[str, str]] = Counter()
-        self.seen_in: dict[str, tuple[int, int]] = {}  # crash point → steps, seed: the shortest
+        self.seen_in: dict[str, Way] = {}  # crash point → the shortest way there
         self.seconds = 0.0
 
-    def add(self, outcome: Outcome) -> None:
-        """One more."""
+    def add(self, outcome: Outcome, ends: frozenset[tuple[str, str]] = frozenset()) -> None:
+        """One more; `ends`: where its processes were told to end."""
         self.seeds += 1
         self.payments += outcome.payments
         self.steps += outcome.steps
@@ -44,10 +54,9 @@ class Tally:
         self.ends += outcome.ends
         self.reached += outcome.reached
         self.crashed += outcome.crashed
+        way = Way(len(ends), outcome.steps, outcome.seed, tuple(sorted(ends)))
         for point in outcome.reached:
-            known = self.seen_in.get(point)
-            found = (outcome.steps, outcome.seed)
-            self.seen_in[point] = found if known is None else min(known, found)
+            self.seen_in[point] = min(way, self.seen_in.get(point, way))
 
     @property
     def missing(self) -> list[tuple[str, str]]:

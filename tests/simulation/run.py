@@ -31,6 +31,7 @@ PERIODS = {
 }
 STORM_SECONDS = 3 * HOUR  # after the last payment
 REORGANISES = 0.12
+OBJECTS, OBJECTS_WITHIN_SECONDS = 0.08, 120
 STEPS_MAX = 8000  # an outage of an hour takes thousands, of tries in vain
 OVERLAP_SECONDS = 20
 DAYS_MAX = 2.5
@@ -64,6 +65,7 @@ class Run:
             self.world.clock.after(seconds), "later", then
         )
         self.steps = 0
+        self._announced: set[str] = set()  # payouts
         self.world.chain.on_mined.append(self._perhaps_reorganise)
         self._schedules = [Schedule(name, period) for name, period in PERIODS.items()]
         self.world.sqs.due = self._note_message
@@ -89,11 +91,27 @@ class Run:
             self.world.office.advance()
             self._together(kind, what)
             self.judge.look()
+            self._perhaps_objects()
             if self.steps > STEPS_MAX or self.world.clock.elapsed_seconds > DAYS_MAX * 24 * HOUR:
                 raise Wrong("comes_to_rest", self.judge.restless())
         self.world.chain.settle()
         self.judge.look()
         Verdict(self.world, self.judge.page, self.people, self.judge.checks()).give()
+
+    def _perhaps_objects(self) -> None:
+        """A client who is about to be paid may not want it any more."""
+        for payout in self.judge.page.payouts:
+            if payout["payout_id"] in self._announced:
+                continue
+            self._announced.add(payout["payout_id"])
+            likely = OBJECTS * self.plan.severity
+            if self.world.chance.strikes("client_objects", payout["client_id"], likely):
+                seconds = self.world.chance.between("objects after", 1, OBJECTS_WITHIN_SECONDS)
+                client_id = payout["client_id"]
+                self.people.after(seconds, lambda client_id=client_id: self._pause(client_id))
+
+    def _pause(self, client_id: str) -> None:
+        self.people.operate({"act": "clients pause", "client_id": client_id})
 
     def _together(self, kind: str, what: Any) -> None:
         """What comes next; at times with what comes soon after, interleaved."""

@@ -88,6 +88,9 @@ class Seams:
         doing.within += 1
         try:
             done = act()
+        except Exception:  # what has failed may have had its effect: a process may end here, too
+            self._may_end(point, AFTER, doing)
+            raise
         finally:
             doing.within -= 1
         self._may_end(point, AFTER, doing)

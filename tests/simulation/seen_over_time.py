@@ -1,8 +1,10 @@
 """What only shows over time: where a payment has been before, and what a nonce has paid before."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
+from microbatch.swap.moves import NOT_THE_PAYMENTS_FAULT
 from tests.simulation.books import Page
 from tests.simulation.chain.transactions import Transaction
 from tests.simulation.outcome import Wrong
@@ -28,9 +30,17 @@ class Memory:
     states: dict[str, str] = field(default_factory=dict)  # payment → its state
     owners: dict[str, set[str]] = field(default_factory=dict)  # payment → batches and payouts
     pays: dict[tuple[str, int], Transaction] = field(default_factory=dict)  # (wallet, nonce)
+    payouts: set[str] = field(default_factory=set)
 
-    def take(self, page: Page) -> None:
+    def take(self, page: Page, now: datetime) -> None:
         """One more page. Raises Wrong when a payment has moved as it may not."""
+        self._look_at_new_payouts(page, now)
+        failed = {
+            row["batch_id"]
+            for row in page.batches
+            if row["state"] == "released"
+            and not row["reason"].removeprefix("rejected: ").startswith(NOT_THE_PAYMENTS_FAULT)
+        }
         for row in page.payments:
             payment_id, state = row["payment_id"], row["state"]
             before = self.states.get(payment_id, "")
@@ -40,9 +50,32 @@ class Memory:
             self.states[payment_id] = state
             owners = self.owners.setdefault(payment_id, set())
             owners.update(str(row[name]) for name in ("batch_id", "payout_id") if row[name])
+            self._look_at_tries(row, failed)
         lost = self.states.keys() - {row["payment_id"] for row in page.payments}
         if lost:
             raise Wrong("a_payment_is_never_lost", f"rows are gone: {sorted(lost)}")
+
+    def _look_at_tries(self, row: dict[str, Any], failed: set[str]) -> None:
+        """Every batch that failed with it was a try: else it would be tried for ever."""
+        tries = len(self.owners[row["payment_id"]] & failed)
+        if row["attempts"] < tries:
+            said = f"payment {row['payment_id']} has failed {tries} times, not {row['attempts']}"
+            raise Wrong("a_try_is_counted", said)
+
+    def _look_at_new_payouts(self, page: Page, now: datetime) -> None:
+        """None to an address that is so new that its owner may not have heard of it."""
+        clients = rows_by(page.clients, "client_id")
+        for row in page.payouts:
+            client = clients[row["client_id"]]
+            matures_at = client["address_matures_at"]
+            if (
+                row["payout_id"] not in self.payouts
+                and row["to_address"] == client["wallet_address"]
+                and matures_at
+                and now < datetime.fromisoformat(matures_at)
+            ):
+                raise Wrong("a_new_address_is_not_paid_at_once", f"{row}, {client}")
+            self.payouts.add(row["payout_id"])
 
     def take_bytes(self, sent: Transaction) -> None:
         """Bytes that leave. Raises Wrong when others on their nonce paid something else."""

@@ -24,7 +24,7 @@ GAS = "eth_estimateGas"
 FEES = "eth_feeHistory"
 UNREACHABLE, UNHEARD, BUSY, REFUSED = 0.003, 0.002, 0.003, 0.02
 BLIND, DROPS, CUT, ODD_NUMBER = 0.02, 0.03, 0.002, 0.004
-LAGS, FORKED, INVENTS = 0.004, 0.01, 0.01
+LAGS, FORKED, INVENTS = 0.004, 0.6, 0.05
 SPELL_SECONDS = (60, 900)
 ODD_NUMBERS = ("0x0", "0x1", "0xffffffffffffffffffff", "-1", None, "not a number")
 OUTAGE = 0.0006
@@ -104,12 +104,12 @@ class NodeFaults:
             return None
         found = node.answer(RECEIPT, params)
         undone = self._undone.get(params[0])
-        if found is None and undone is not None and self._strikes("node_forked", url, FORKED * 20):
+        if found is None and undone is not None and self._strikes("node_forked", url, FORKED):
             return node.receipt_of(undone)  # it still follows the branch that lost
         alone = len(self._nodes) == 1
         if found is None and not alone and url == next(iter(self._nodes)):
             waiting = node.chain.pool.get(params[0])
-            if waiting and self._strikes("node_invents_receipt", url, INVENTS * 5):
+            if waiting and self._strikes("node_invents_receipt", url, INVENTS):
                 return node.receipt_of(node.chain.imagined(waiting.sent))
         return found
 

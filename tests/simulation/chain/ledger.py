@@ -128,13 +128,25 @@ class Chain:
         probe = dataclasses.replace(_NOBODYS, sender=sender, nonce=nonce)
         return next(iter(self._on_same_nonce(probe)), None)
 
-    def outside(self, to: str, *, wei: int = 0, units: int = 0, delay_blocks: int = 0) -> str:
-        """Somebody else's transaction, its hash: ETH, or units of the token, to an address."""
+    def outside(
+        self,
+        to: str,
+        *,
+        wei: int = 0,
+        units: int = 0,
+        also: tuple[tuple[str, int], ...] = (),
+        delay_blocks: int = 0,
+    ) -> str:
+        """Somebody else's transaction, its hash: ETH, or units of the token, to an address.
+
+        `also`: further addresses and units of the token in the same transaction.
+        """
         self._numbers += 1
         about = f"{self.chance.seed}|outside|{self._numbers}"
         tx_hash = "0x" + blake2b(about.encode(), digest_size=32).hexdigest()
         target, data = (TOKEN, token_call(to, units)) if units else (to, b"")
-        self.offer(Transaction(tx_hash, TREASURY, -1, target.lower(), wei, data), delay_blocks)
+        sent = Transaction(tx_hash, TREASURY, -1, target.lower(), wei, data, also=also)
+        self.offer(sent, delay_blocks)
         return tx_hash
 
     def evict(self, tx_hash: str) -> None:
@@ -204,8 +216,7 @@ class Chain:
         moves = [(sent.sender, -gas_wei, 0)]
         if succeeded:
             moves += [(sent.sender, -sent.value_wei, 0), (sent.to, sent.value_wei, 0)]
-            if sent.token_transfer is not None:
-                payee, units = sent.token_transfer
+            for payee, units in sent.token_transfers:
                 moves += [(sent.sender, 0, -units), (payee, 0, units)]
         return tuple(moves)
 

@@ -173,12 +173,18 @@ def _outbids(sent: Transaction, known: Transaction) -> bool:
 
 
 def _logs(mined: Mined) -> list[dict[str, Any]]:
-    transfer = mined.sent.token_transfer if mined.succeeded else None
-    if transfer is None or mined.sent.to != TOKEN:
+    if not mined.succeeded or mined.sent.to != TOKEN:
         return []
-    payee, units = transfer
-    topics = [TRANSFER_TOPIC, _words(int(mined.sent.sender, 16)), _words(int(payee, 16))]
-    return [{"address": TOKEN, "logIndex": "0x0", "data": _words(units), "topics": topics}]
+    sender = _words(int(mined.sent.sender, 16))
+    return [
+        {
+            "address": TOKEN,
+            "logIndex": hex(number),
+            "data": _words(units),
+            "topics": [TRANSFER_TOPIC, sender, _words(int(payee, 16))],
+        }
+        for number, (payee, units) in enumerate(mined.sent.token_transfers)
+    ]
 
 
 def _as_json(sent: Transaction) -> dict[str, Any]:

@@ -27,6 +27,7 @@ class Transaction:
     tip_wei: int = 10**9
     chain_id: int = 0
     raw: bytes = b""
+    also: tuple[tuple[str, int], ...] = ()  # whom else somebody's contract pays in it, of the token
 
     @property
     def is_ours(self) -> bool:
@@ -39,6 +40,12 @@ class Transaction:
         if len(self.data) != CALL_BYTES or self.data[:4] != TRANSFER_SELECTOR:
             return None
         return "0x" + self.data[16:36].hex(), int.from_bytes(self.data[36:])
+
+    @property
+    def token_transfers(self) -> tuple[tuple[str, int], ...]:
+        """Whoever gets how many units of the token in it."""
+        first = self.token_transfer
+        return () if first is None else (first, *self.also)
 
     @property
     def pays(self) -> tuple[str, int, bytes]:

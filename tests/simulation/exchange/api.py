@@ -11,6 +11,9 @@ from tests.simulation.exchange.office import Exchange, Office, Pair
 from tests.simulation.seams import UnknownEffect
 
 NOWHERE = "0x" + "de" * 32
+NOT_YET = "0x" + "5e" * 32  # named while it sends, before the one that it has paid in
+EARLY = 0.5
+NEW = 0.02  # of the answers before its deposit
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class Api:
         if exchange is None:
             return _json(404, {"error": "not_found", "message": "Not found"})
         pair = exchange.pair
+        self.office.perhaps_moves(exchange)
         return _json(
             200,
             {
@@ -105,7 +109,7 @@ class Api:
                 "fromNetwork": pair.source_network,
                 "toCurrency": pair.target,
                 "toNetwork": pair.target_network,
-                "payinAddress": exchange.payin_address,
+                "payinAddress": exchange.moved_to or exchange.payin_address,
                 "payoutAddress": exchange.payout_address,
                 "refundAddress": exchange.refund_address,
                 "expectedAmountFrom": f"{exchange.amount:f}",
@@ -121,13 +125,33 @@ class Api:
         if exchange.refund_hash:
             return "refunded"
         if not exchange.deposits:
-            return "expired" if self.clock.now >= exchange.expires_at else "waiting"
-        return exchange.fate.status if self.office.is_deep(exchange) else "confirming"
+            return self._before_deposit(exchange)
+        if not self.office.is_deep(exchange):
+            return "confirming"
+        return "sending" if self._is_sending(exchange) else exchange.fate.status
+
+    def _before_deposit(self, exchange: Exchange) -> str:
+        if self.clock.now >= exchange.expires_at:
+            return "expired"
+        if self.office.chance.strikes("exchange_is_new", exchange.exchange_id, NEW):
+            return "new"
+        if not exchange.moved_to:
+            exchange.said_waiting_at = self.clock.now
+        return "waiting"
+
+    def _is_sending(self, exchange: Exchange) -> bool:
+        """Whether it says that it pays, and has not paid yet: for half of the time it takes."""
+        if exchange.fate.status != "exchanging" or exchange.deposited_at is None:
+            return False
+        waited = (self.clock.now - exchange.deposited_at).total_seconds()
+        return waited >= exchange.fate.seconds / 2
 
     def _ends(self, exchange: Exchange) -> dict[str, Any]:
         if exchange.refund_hash:
             amount = f"{exchange.refund_amount:f}"
             return {"refundHash": exchange.refund_hash, "refundAmount": amount}
+        if exchange.out is None and self._status(exchange) == "sending":
+            return {"payoutHash": NOT_YET if self._is_early(exchange) else None}
         if exchange.out is None or exchange.decided_at is None:
             return {}
         fate, out = exchange.fate, exchange.out
@@ -138,6 +162,10 @@ class Api:
         elif since < fate.wrong_hash_seconds and exchange.pair.on_our_chain:
             told = NOWHERE
         return {"payoutHash": told, "amountTo": f"{self.said_amount(exchange.exchange_id):f}"}
+
+    def _is_early(self, exchange: Exchange) -> bool:
+        """Whether it names a transaction while it is sending, and sends another in the end."""
+        return self.office.chance.unit(f"names early {exchange.exchange_id}") < EARLY
 
     def said_hashes(self, exchange_id: str) -> tuple[str, ...]:
         """Transactions that it has named though it has not paid in them, or not for good."""

@@ -14,6 +14,9 @@ from tests.simulation.exchange.fates import Fate, drawn_fate
 from tests.simulation.prices import DECIMALS, Prices
 
 MINIMUM_USD = Decimal(4)
+GATHERS = 0.3  # how likely it pays a customer together with the next one
+GATHERS_SECONDS_MAX = 3600
+MOVES = 0.008  # how likely an answer names another address to pay at
 KEEPS_PERCENT = Decimal("99.4")  # of the worth, after its fees
 
 
@@ -59,6 +62,8 @@ class Exchange:
     created_at: datetime
     expires_at: datetime
     fate: Fate
+    said_waiting_at: datetime | None = None  # with the address that it was made with
+    moved_to: str = ""  # the address that it names since
     deposits: dict[str, tuple[int, int]] = field(default_factory=dict)  # hash: (units, block)
     deposited_at: datetime | None = None
     decided_at: datetime | None = None  # when it began to pay out, or back
@@ -91,6 +96,7 @@ class Office:
 
     def __post_init__(self) -> None:
         self._by_payin: dict[str, Exchange] = {}
+        self._gathered: list[Exchange] = []  # waits for another, to be paid in one transaction
         self.chain.on_mined.append(self._deposit)
         self.chain.on_undone.append(self._forget_deposit)
         self.chain.replace = self._pay_again
@@ -140,19 +146,19 @@ class Office:
     def _pay_again(self, mined: Mined) -> bool:
         """A payment of ours is gone from the chain: another transaction takes its place."""
         lost = mined.sent.tx_hash
-        for exchange in self.exchanges.values():
-            if exchange.refund_hash == lost:
-                self.chance.faults["exchange_pays_again"] += 1
-                exchange.earlier.append(lost)
-                self._refund(exchange)
-                return True
-            if exchange.out is not None and exchange.out.tx_hash == lost:
-                self.chance.faults["exchange_pays_again"] += 1
-                exchange.earlier.append(lost)
-                self.deliveries.remove(exchange.out)
-                self._pay_out(exchange)
-                return True
-        return False
+        refunded = [each for each in self.exchanges.values() if each.refund_hash == lost]
+        paid = [each for each in self.exchanges.values() if each.out and each.out.tx_hash == lost]
+        for exchange in refunded:
+            exchange.earlier.append(lost)
+            self._refund(exchange)
+        for exchange in paid:
+            exchange.earlier.append(lost)
+            self.deliveries = [each for each in self.deliveries if each is not exchange.out]
+        if paid:
+            self._pay_together(paid)
+        if refunded or paid:
+            self.chance.faults["exchange_pays_again"] += 1
+        return bool(refunded or paid)
 
     # --- what goes on by itself ------------------------------------------------------------------
 
@@ -161,6 +167,18 @@ class Office:
         to, units = transfer or (mined.sent.to, mined.sent.value_wei)
         found = self._by_payin.get(to) if mined.succeeded else None
         return (found, units) if found else None
+
+    def perhaps_moves(self, exchange: Exchange) -> None:
+        """It may name another address than before, as long as nothing was paid."""
+        about, likely = exchange.exchange_id, MOVES * self.severity
+        if exchange.deposits or exchange.moved_to:
+            return
+        if self.chance.strikes("exchange_moves_payin", about, likely):
+            exchange.moved_to = "0x" + blake2b(about.encode(), digest_size=20).hexdigest()
+
+    def paid_at(self, payin_address: str) -> Exchange | None:
+        """The exchange that is paid at this address."""
+        return self._by_payin.get(payin_address)
 
     def _deposit(self, mined: Mined) -> None:
         found = self._target_of(mined)
@@ -186,6 +204,7 @@ class Office:
                     self._refund(exchange)
                 else:
                     self._pay_out(exchange)
+        self._pay_who_waited_long()
 
     def _is_due(self, exchange: Exchange) -> bool:
         if exchange.deposited_at is None or not self.is_deep(exchange):
@@ -199,26 +218,49 @@ class Office:
         return bool(numbers) and self.chain.head - min(numbers) + 1 >= self.confirmations
 
     def _pay_out(self, exchange: Exchange) -> None:
-        pair = exchange.pair
-        amount = self.prices.exchanged(
-            pair.source, pair.target, exchange.deposited, exchange.fate.brings_percent
-        )
-        if pair.on_our_chain:
-            units = int(amount.scaleb(DECIMALS[pair.target]))
-            what = {"wei": units} if pair.target == "eth" else {"units": units}
-            tx_hash = self.chain.outside(exchange.payout_address.lower(), **what)
+        """Now, with those that have waited for company; or it waits for company itself."""
+        if exchange.pair.target != "usdt" or not exchange.pair.on_our_chain:
+            self._pay_together([exchange])
+        elif self._gathered:
+            gathered, self._gathered = self._gathered, []
+            self._pay_together([*gathered, exchange])
+        elif self.chance.strikes("exchange_gathers", exchange.exchange_id, GATHERS * self.severity):
+            self._gathered = [exchange]
         else:
-            tx_hash = blake2b(exchange.exchange_id.encode(), digest_size=32).hexdigest()
-        exchange.out = Delivery(
-            exchange.exchange_id,
-            pair,
-            exchange.payout_address,
-            exchange.extra_id,
-            amount,
-            tx_hash,
-        )
-        self.deliveries.append(exchange.out)
-        self.tell(f"exchange {exchange.exchange_id} pays {amount} {pair.target}")
+            self._pay_together([exchange])
+
+    def _pay_who_waited_long(self) -> None:
+        for exchange in self._gathered:
+            assert exchange.decided_at is not None
+            if (self.clock.now - exchange.decided_at).total_seconds() >= GATHERS_SECONDS_MAX:
+                self._gathered = []
+                self._pay_together([exchange])
+
+    def _pay_together(self, exchanges: list[Exchange]) -> None:
+        """In one transaction, where it is on our chain."""
+        amounts = [self._brought(exchange) for exchange in exchanges]
+        pair = exchanges[0].pair
+        if pair.on_our_chain:
+            places = DECIMALS[pair.target]
+            (to, units), *also = [
+                (exchange.payout_address.lower(), int(amount.scaleb(places)))
+                for exchange, amount in zip(exchanges, amounts, strict=True)
+            ]
+            what = {"wei": units} if pair.target == "eth" else {"units": units}
+            tx_hash = self.chain.outside(to, also=tuple(also), **what)
+        else:
+            tx_hash = blake2b(exchanges[0].exchange_id.encode(), digest_size=32).hexdigest()
+        for exchange, amount in zip(exchanges, amounts, strict=True):
+            to, extra_id = exchange.payout_address, exchange.extra_id
+            exchange.out = Delivery(
+                exchange.exchange_id, exchange.pair, to, extra_id, amount, tx_hash
+            )
+            self.deliveries.append(exchange.out)
+            self.tell(f"exchange {exchange.exchange_id} pays {amount} {exchange.pair.target}")
+
+    def _brought(self, exchange: Exchange) -> Decimal:
+        pair, percent = exchange.pair, exchange.fate.brings_percent
+        return self.prices.exchanged(pair.source, pair.target, exchange.deposited, percent)
 
     def _refund(self, exchange: Exchange) -> None:
         decimals = DECIMALS[exchange.pair.source]
