@@ -12,6 +12,7 @@ from microbatch.errors import (
     ConfigurationError,
     ExpiredToken,
     InvalidToken,
+    KeyDenied,
     MicrobatchError,
     RetryLater,
 )
@@ -206,11 +207,21 @@ def _readable(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def ask(
-    record: "SQSRecord", act: Callable[..., list[Outgoing]], outside: Callable[[], object]
+    record: "SQSRecord", act: Callable[..., list[Outgoing]], outside: Callable[..., object]
 ) -> None:
-    """An outbound stage: decode, one call to the outside, send its answer."""
-    message = decoded(record)
-    _hand_on(act(message, outside(), utc_now()))
+    """An outbound stage: decode, one call to the outside, send its answer.
+
+    A key that was changed a moment ago is read again before its denial is believed.
+    """
+    message, party = decoded(record), outside()
+    try:
+        outgoing = act(message, party, utc_now())
+    except KeyDenied:
+        renewed = outside(fresh=True)
+        if renewed is party:
+            raise
+        outgoing = act(message, renewed, utc_now())
+    _hand_on(outgoing)
 
 
 def _hand_on(outgoing: list[Outgoing]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
-from microbatch.errors import ConfigurationError, RetryLater
+from microbatch.errors import ConfigurationError, KeyDenied, RetryLater
 from microbatch.vendors.wire import cut
 
 TIMEOUT_SECONDS = 5
@@ -121,7 +121,10 @@ def _error_body(method: str, response: requests.Response) -> object:
             return response.json()
         except ValueError:
             pass
-    raise RetryLater(f"Ethereum node {method}: HTTP {response.status_code}") from None
+    said = f"Ethereum node {method}: HTTP {response.status_code}"
+    if response.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        raise KeyDenied(f"{said}: check the key in the secret ETHEREUM_RPC_URL") from None
+    raise RetryLater(said) from None
 
 
 def _refusal(method: str, error: object) -> RetryLater:
