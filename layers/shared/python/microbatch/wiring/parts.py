@@ -17,6 +17,7 @@ from microbatch.wiring.environment import (
     trace_header,
     whole_number,
 )
+from microbatch.wiring.invocation import queue_named
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -134,8 +135,7 @@ def retry_policy() -> "RetryPolicy":
 
 def queue_name(record: "SQSRecord") -> str:
     """The plain name of the queue a record came from."""
-    deployed = str(record.event_source_arn).rsplit(":", 1)[-1]
-    return deployed.removeprefix(setting("RESOURCE_PREFIX"))
+    return queue_named(str(record.event_source_arn))
 
 
 def queue_of(record: "SQSRecord") -> "QueueAddress":
