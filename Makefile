@@ -4,6 +4,7 @@ PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check
 REQUIREMENTS := requirements.txt $(wildcard layers/*.txt layers/*/requirements.txt)
 ENVIRONMENT ?= dev
 SEEDS ?= 50
+WORKERS ?= 2
 FIRST ?= 1
 export PYTHONPATH := layers/shared/python
 
@@ -26,8 +27,8 @@ check: install  ## formatting, lint, types, which room may import which
 	.venv/bin/ruff format --check && .venv/bin/ruff check && .venv/bin/mypy
 	.venv/bin/pytest -q tests/unit/test_architecture.py
 
-test: install  ## unit, integration, infrastructure and end-to-end tests
-	.venv/bin/pytest tests
+test: install  ## all tests: WORKERS=2 at a time
+	.venv/bin/pytest tests -n $(WORKERS) --dist loadgroup
 
 torture: install  ## host payments under faults drawn from seeds: SEEDS=50 FIRST=1
 	@.venv/bin/python -m tests.torture --seeds "$(SEEDS)" --first "$(FIRST)"

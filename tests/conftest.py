@@ -20,13 +20,26 @@ from microbatch.platform.database import Database
 from microbatch.platform.migration import admit, migrate
 from tests.fakes.logins import logins
 
-MIGRATIONS = Path(__file__).parents[1] / "layers/shared/python/microbatch/migrations"
+TESTS = Path(__file__).parent
+ONE_SESSION = ("e2e", "infrastructure")
+MIGRATIONS = TESTS.parent / "layers/shared/python/microbatch/migrations"
 TEMPLATE = "migrated"
 
 # The CDK's libraries start Node.js when they are imported: ours, whatever else is on the machine.
 os.environ["JSII_NODE"] = str(toolchain.node())
 
 _numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes share the tests (-n), each file belongs to one of them.
+
+    So do the folders whose session is dear to begin: the local stack, and the templates.
+    """
+    for item in items:
+        file = item.path.relative_to(TESTS)
+        group = file.parts[0] if file.parts[0] in ONE_SESSION else str(file)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
