@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from contextlib import closing, suppress
+from contextlib import closing
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +11,6 @@ import pytest
 
 from microbatch.errors import ConfigurationError, RetryLater
 from microbatch.platform.database import Database
-from microbatch.platform.observability import count, metrics
 
 Fields = dict[str, Any]
 
@@ -297,26 +296,3 @@ def test_a_statement_that_takes_too_long_is_retried_later(database_fields: Field
             transaction.execute("SELECT pg_sleep(5)")
         with database.transaction() as transaction:
             assert transaction.one("SELECT 1 AS n") == {"n": 1}
-
-
-def test_what_is_counted_in_a_transaction_is_counted_when_it_is_committed(notes: Database) -> None:
-    metrics.provider.clear_metrics()
-    with suppress(psycopg2.IntegrityError), notes.transaction() as tx:
-        count("tried")
-        tx.execute("INSERT INTO notes (id) VALUES (1), (1)")
-    with notes.transaction() as tx:
-        count("done")
-        with tx.savepoint():
-            count("kept", 2)
-        with suppress(ZeroDivisionError), tx.savepoint():
-            count("failed")
-            raise ZeroDivisionError
-        with tx.savepoint() as point:
-            count("taken_back")
-            point.rollback()
-        assert metrics.metric_set == {}  # nothing is sure yet
-    count("afterwards")
-
-    counted = {name: found["Value"] for name, found in metrics.metric_set.items()}
-    metrics.provider.clear_metrics()
-    assert counted == {"done": [1.0], "kept": [2.0], "afterwards": [1.0]}
