@@ -118,8 +118,7 @@ def _environment(name: str) -> dict[str, str]:
             "STATEMENT_SECONDS": str(max(1, stage.timeout_seconds - 5)),
             "RESOURCE_PREFIX": LOCAL.prefix,
             "ENVIRONMENT": LOCAL.name,
-            "QUEUE_URLS": json.dumps({each: URL + each for each in known}),
-            "DEAD_LETTER_URLS": json.dumps({each: f"{URL}{each}-dlq" for each in stage.queues}),
+            "QUEUE_URLS": json.dumps({URL: list(known)}),
             "SECRET_IDS": json.dumps({each: each for each in stage.all_secrets}),
         }
     )

@@ -22,6 +22,7 @@ def build(app: App, environment: Environment) -> tuple[DataStack, PipelineStack]
     )
     for stack in (data, pipeline):
         acknowledged.lint_quietly(stack)
+        acknowledged.explain_cdks_own(stack)
     return data, pipeline
 
 

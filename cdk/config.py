@@ -17,14 +17,14 @@ from aws_cdk.aws_logs import RetentionDays
 from cdk.compressed_time import CONTEXT_KEY as COMPRESSED_DAY
 from cdk.compressed_time import DAY_SECONDS as DAY_SECONDS  # noqa: PLC0414 - for the others
 from cdk.compressed_time import compressed
-from cdk.settings import Settings
+from cdk.settings import WALLETS_MAX, Settings
 
 ADDRESS_PATTERN = "0x[0-9a-fA-F]{40}"
 WALLET_PATTERN = f"{ADDRESS_PATTERN}(@[0-9]+)?"
 
 # Settings that may be unknown at synth: the pattern a value must match when the stack is deployed.
 REQUIRED_AT_DEPLOY = {
-    "HOST_WALLET_ADDRESS": f"{WALLET_PATTERN}( {WALLET_PATTERN})*",
+    "HOST_WALLET_ADDRESS": f"{WALLET_PATTERN}( {WALLET_PATTERN}){{0,{WALLETS_MAX - 1}}}",
     "USDT_ADDRESS": ADDRESS_PATTERN,
     "ETH_USD_FEED_ADDRESS": ADDRESS_PATTERN,
     "CHANGENOW_URL": "https?://.+",
@@ -161,6 +161,7 @@ LOCAL = Environment(
         confirmations=2,
         observation_period_seconds=5,
         stale_after_seconds=20,
+        database_sslmode="disable",  # Postgres on the same machine
     ),
     accepts=(*CONTEXT_SETTINGS, COMPRESSED_DAY),
     layer_target="local",

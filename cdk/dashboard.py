@@ -5,6 +5,7 @@ each of them is written by somebody.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -33,10 +34,12 @@ class Dashboard(Construct):
         *,
         environment: Environment,
         alarms: Sequence[cloudwatch.IAlarm],
+        api_id: str,
     ) -> None:
         super().__init__(scope, id_)
         self._environment = environment
         self._measured = Measured(environment)
+        self._api_id = api_id
         cloudwatch.Dashboard(
             self,
             "Dashboard",
@@ -46,9 +49,11 @@ class Dashboard(Construct):
                 _title("Is money moving?", "In, converted, paid out; and what stands still."),
                 self._moving(),
                 self._standing(),
+                self._parked(),
                 _title("Who is to blame?", "The exchange, the node, the database, or we."),
                 self._parties(),
                 self._ourselves(),
+                self._answers(),
                 _title("Where does it wait?", "Queues, dead letters, functions and schedules."),
                 self._queues(),
                 self._stages(),
@@ -94,18 +99,16 @@ class Dashboard(Construct):
 
     def _standing(self) -> Row:
         ours = self._measured.ours
-        search = f'environment="{self._environment.name}"'
         return [
             _picture(
-                "Stuck: parked USD, and by reason",
+                "Stuck: parked USD",
                 ours("parked_usd", "Maximum"),
-                self._searched(f"{{Microbatch,entity,environment,reason}} {search}"),
                 right=[ours("parked_rows", "Maximum")],
             ),
             _picture(
                 "Over age: rows, and by state",
                 ours("rows_over_age", "Maximum"),
-                self._searched(f"{{Microbatch,entity,environment,state}} {search}"),
+                self._by("state", "rows_over_age"),
             ),
             _picture(
                 "Waiting: seconds",
@@ -118,6 +121,20 @@ class Dashboard(Construct):
                 *(ours(f"wallet_{what}", "Minimum") for what in ("eth", "spare_eth")),
                 right=[ours("wallet_usdt", "Minimum"), ours("gas_runway_transfers", "Minimum")],
             ),
+        ]
+
+    def _parked(self) -> Row:
+        """What is parked, by reason: each unit has a picture of its own."""
+        units = {
+            "USD": "parked_usd",
+            "ETH": "parked_eth",
+            "USDT": "parked_usdt",
+            "rows": "parked_rows",
+            "seconds since the oldest": "parked_oldest_seconds",
+        }
+        return [
+            _picture(f"Parked by reason: {unit}", self._by("reason", name), of=3)
+            for unit, name in units.items()
         ]
 
     def _parties(self) -> Row:
@@ -188,6 +205,15 @@ class Dashboard(Construct):
             ),
         ]
 
+    def _answers(self) -> Row:
+        """What the internet asks of us: a wrong signature is a 4xx, what we could not do a 5xx."""
+        api = partial(self._measured.api, self._api_id)
+        return [
+            _picture("API: requests", api("Count"), of=3),
+            _picture("API: refused (4xx), and errors of ours (5xx)", api("4xx"), api("5xx"), of=3),
+            _picture("API: slowest answer, ms", api("Latency", "Maximum"), of=3),
+        ]
+
     def _queues(self) -> Row:
         queue = self._measured.queue
         pictures = {
@@ -232,12 +258,16 @@ class Dashboard(Construct):
             f"DIFF({total})", total, HOUR, **{total: self._measured.ours(total, "Maximum", HOUR)}
         )
 
-    def _searched(self, terms: str) -> cloudwatch.MathExpression:
-        """Metrics whose dimensions nobody can know beforehand."""
+    def _by(self, what: str, name: str) -> cloudwatch.MathExpression:
+        """One metric by a reason or a state, which nobody can know beforehand."""
+        terms = (
+            f"{{Microbatch,entity,environment,{what}}}"
+            f' environment="{self._environment.name}" MetricName="{name}"'
+        )
         return cloudwatch.MathExpression(
             expression=f"SEARCH('{terms}', 'Maximum', 300)",
             using_metrics={},
-            label="${PROP('MetricName')}",
+            label=f"${{PROP('Dim.entity')}} ${{PROP('Dim.{what}')}}",
         )
 
 

@@ -15,6 +15,8 @@ from cdk.stages import DATABASE_LOGINS, DATABASE_OWNER
 ENGINE = rds.PostgresEngineVersion.VER_18  # the major of the local stack's Postgres
 DATABASE_NAME = "microbatch"
 OWNER = "microbatch"
+# Whose roots the functions have (microbatch/certificates): another would be refused by them.
+AUTHORITY = rds.CaCertificate.RDS_CA_RSA2048_G1
 LOG = "postgresql"
 # Whoever does not speak TLS is refused; passwords are kept as SCRAM verifiers only.
 PARAMETERS = {"rds.force_ssl": "1", "password_encryption": "scram-sha-256"}
@@ -60,6 +62,7 @@ class Database(Construct):
             storage_encryption_key=self._storage_key(),
             database_name=DATABASE_NAME,
             credentials=credentials,
+            ca_certificate=AUTHORITY,
             vpc=network.vpc,
             vpc_subnets=network.subnets,
             security_groups=[network.database],

@@ -22,14 +22,16 @@ COMPLETION_MIN_PERCENT = 99
 DATABASE_LATENCY_MAX_SECONDS = 1
 RUNWAY_MIN_TRANSFERS = 20
 SIGNATURES_REFUSED_MAX = 3  # in five minutes
+UNANSWERED_MAX = 10  # in five minutes, however much else was answered
 MISSED_RUNS = 3
 SILENCE_MIN_MINUTES = 15
 PERIOD_MIN_MINUTES = 5
 
 
-def add_flow_alarms(alarms: Alarms) -> None:
+def add_flow_alarms(alarms: Alarms, api_id: str) -> None:
     """Every alarm that is not about one count of ours."""
     measured = Measured(alarms.environment)
+    _watch_api(alarms, measured, api_id)
     for queue in QUEUES:
         _watch_queue(alarms, measured, queue)
     for stage in STAGES:
@@ -44,6 +46,30 @@ def add_flow_alarms(alarms: Alarms) -> None:
     _watch_wallet(alarms, measured)
     if alarms.environment.has_vpc:
         _watch_database(alarms, measured)
+
+
+def _watch_api(alarms: Alarms, measured: Measured, api_id: str) -> None:
+    """What is answered with an error of ours is a payment that its sender has to send again."""
+    errors = measured.api(api_id, "5xx")
+    alarms.above(
+        "api_errors",
+        f"More than {ERRORS_MAX_PERCENT} % of the requests are answered with an error of ours",
+        calculated(
+            "IF(requests > 0, 100 * errors / requests, 0)",
+            "errors, percent",
+            errors=errors,
+            requests=measured.api(api_id, "Count"),
+        ),
+        threshold=ERRORS_MAX_PERCENT,
+        of="rate",
+    )
+    alarms.above(
+        "api_errors",
+        f"More than {UNANSWERED_MAX} requests are answered with an error of ours",
+        errors,
+        threshold=UNANSWERED_MAX,
+        of="count",
+    )
 
 
 def _watch_queue(alarms: Alarms, measured: Measured, queue: str) -> None:
@@ -186,7 +212,7 @@ def _watch_conversion(alarms: Alarms, measured: Measured) -> None:
 def _watch_wallet(alarms: Alarms, measured: Measured) -> None:
     alarms.below(
         "wallet_below_reserve",
-        "The wallet's own ETH is less than its gas reserve, or clients' ETH is missing",
+        "A wallet's own ETH is less than its gas reserve, or clients' ETH is missing",
         measured.ours("wallet_spare_eth", "Minimum"),
         threshold=0,
     )

@@ -53,6 +53,18 @@ class Measured:
             period=period,
         )
 
+    def api(
+        self, api_id: str, name: str, statistic: str = "Sum", period: Duration = PERIOD
+    ) -> cloudwatch.Metric:
+        """What API Gateway says of the HTTP API, all of its routes together."""
+        return cloudwatch.Metric(
+            namespace="AWS/ApiGateway",
+            metric_name=name,
+            dimensions_map={"ApiId": api_id},
+            statistic=statistic,
+            period=period,
+        )
+
     def database(self, name: str, period: Duration = PERIOD) -> cloudwatch.Metric:
         """What RDS says of the instance."""
         return cloudwatch.Metric(

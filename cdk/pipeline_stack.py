@@ -45,7 +45,6 @@ class PipelineStack(Stack):
         self.queues = {
             name: StageQueue(self, name, environment=environment, alarms=topic) for name in QUEUES
         }
-        self._watch(topic)
         event_bus = events.EventBus(
             self,
             "Events",
@@ -72,6 +71,7 @@ class PipelineStack(Stack):
         self.webhooks = WebhookApi(
             self, "Webhooks", environment=environment, functions=self.functions.values()
         )
+        self._watch(topic)
         if environment.canary:
             Rollout(self, "Rollout", environment=environment, functions=self.functions.values())
         self._output(data)
@@ -79,9 +79,15 @@ class PipelineStack(Stack):
     def _watch(self, topic: sns.ITopic) -> None:
         alarms = Alarms(self, "MoneyAlarms", environment=self.deployed, topic=topic)
         add_money_alarms(alarms)
-        add_flow_alarms(alarms)
+        add_flow_alarms(alarms, self.webhooks.api.api_id)
         dead = [queue.alarm for queue in self.queues.values()]
-        Dashboard(self, "Dashboard", environment=self.deployed, alarms=[*alarms.all, *dead])
+        Dashboard(
+            self,
+            "Dashboard",
+            environment=self.deployed,
+            alarms=[*alarms.all, *dead],
+            api_id=self.webhooks.api.api_id,
+        )
 
     def _surroundings(self, data: DataStack) -> Surroundings:
         environment = self.deployed

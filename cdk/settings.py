@@ -12,6 +12,9 @@ WEI_PER_GWEI = 10**9
 WEI_PER_ETH = 10**18
 # Where the host wallet's key is: the text of a secret, or a key that never leaves KMS.
 WALLET_KEY_SOURCES = ("secret", "kms")
+# Both lists are variables of the functions, which have 4 KB for all of them: tested with so many.
+WALLETS_MAX = 5
+ALLOWED_PAYEES_MAX = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +30,7 @@ class Settings:
     changenow_url: str = ""
     tp_flat_fee: Decimal = Decimal(3)  # percent
     wallet_key_source: str = "secret"  # one of WALLET_KEY_SOURCES
+    database_sslmode: str = "verify-full"  # or disable, where Postgres has no TLS
 
     retry_wait_seconds: int = 60
     retry_deadline_seconds: int = DAY_SECONDS
@@ -79,3 +83,11 @@ class Settings:
         if self.wallet_key_source not in WALLET_KEY_SOURCES:
             choices = ", ".join(WALLET_KEY_SOURCES)
             raise ValueError(f"wallet_key_source={self.wallet_key_source}: choose one of {choices}")
+        _at_most(WALLETS_MAX, "host_wallet_address", self.host_wallet_address)
+        _at_most(ALLOWED_PAYEES_MAX, "payee_allow_list", self.payee_allow_list)
+
+
+def _at_most(most: int, name: str, addresses: str) -> None:
+    count = len(addresses.split())
+    if count > most:
+        raise ValueError(f"{name} names {count} addresses: more than {most} do not fit")

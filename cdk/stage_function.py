@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import Duration, IgnoreMode, Stack
+from aws_cdk import Duration, Fn, IgnoreMode, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_scheduler as scheduler
@@ -14,6 +14,7 @@ from constructs import Construct
 
 from cdk.acknowledged import acknowledge
 from cdk.network import Network
+from cdk.settings_read import settings_read
 from cdk.stage_queue import BATCHING_WINDOW_SECONDS, renew_at_receives
 from cdk.stage_role import NETWORK_ZONES, Rights, stage_role
 from cdk.stages import Stage
@@ -159,24 +160,27 @@ def _variables(stage: Stage, surroundings: Surroundings) -> dict[str, str]:
     signing_key = rights.signing_key_of(stage)
     known = dict.fromkeys((*stage.queues, *stage.sends_to, *stage.watches))
     renew_at = renew_at_receives(stage, int(surroundings.settings["RENEW_AT_RECEIVES"]))
+    settings = {**surroundings.settings, "RENEW_AT_RECEIVES": str(renew_at)}
     return {
-        **surroundings.settings,
-        "RENEW_AT_RECEIVES": str(renew_at),
+        **{name: settings[name] for name in sorted(settings_read(stage) & settings.keys())},
         # A statement ends before its function does, so that the error is ours to handle.
         "STATEMENT_SECONDS": str(max(1, stage.timeout_seconds - 5)),
         "ENVIRONMENT": rights.environment.name,
         "RESOURCE_PREFIX": rights.environment.prefix,
-        "QUEUE_URLS": _json({name: rights.queues[name].queue.queue_url for name in known}),
-        "DEAD_LETTER_URLS": _json(
-            {name: rights.queues[name].dead_letters.queue_url for name in stage.queues}
-        ),
+        "QUEUE_URLS": _json({_base_url(rights, next(iter(known))): [*known]} if known else {}),
         **({"EVENT_BUS_NAME": rights.event_bus.event_bus_name} if stage.publishes else {}),
         **({"WALLET_KMS_KEY_ID": signing_key.key_arn} if signing_key else {}),
         "SECRET_IDS": _json(rights.secrets_of(stage)),
     }
 
 
-def _json(values: Mapping[str, str]) -> str:
-    # Compact, because a function's variables may not pass 4 KB in all. For the same reason a stage
-    # that only watches a queue gets no address of its dead letters: it is the queue's, with "-dlq".
+def _base_url(rights: Rights, queue: str) -> str:
+    """What the URLs of all our queues begin with: those of fifteen would fill the variables."""
+    prefix = f"/{rights.environment.prefix}"
+    before = Fn.select(0, Fn.split(prefix, rights.queues[queue].queue.queue_url))
+    return f"{before}{prefix}"
+
+
+def _json(values: Mapping[str, object]) -> str:
+    # Compact, because a function's variables may not pass 4 KB in all.
     return json.dumps(values, separators=(",", ":"))

@@ -6,6 +6,7 @@ rights and its layers follows from its row here and from the queue table of `mic
 
 from dataclasses import dataclass
 
+from cdk.vendors import VENDORS, concurrency_for
 from microbatch.messages import QUEUES
 
 ZONES = ("edge", "ledger", "vault", "outbound")
@@ -16,18 +17,6 @@ DATABASE_OWNER = "DATABASE_OWNER"
 
 LEDGER_TIMEOUT_SECONDS = 30
 OUTBOUND_TIMEOUT_SECONDS = 20
-
-# By the secret a vendor is reached with. ChangeNOW allows 30 a second and 1800 a minute; a node's
-# plan allows about as much.
-CALLS_PER_SECOND_MAX = {"CHANGENOW_API_KEY": 20, "ETHEREUM_RPC_URL": 20}
-# An outbound function makes one call a turn, and a turn (receive, call over TLS, send the answer,
-# delete) takes at least this. AWS refuses a maximum concurrency below 2.
-CALL_SECONDS_MIN = 0.4
-
-
-def concurrency_for(calls_per_second: int) -> int:
-    """Maximum concurrency that keeps a one-call-at-a-time function within its call budget."""
-    return max(2, int(calls_per_second * CALL_SECONDS_MIN))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +38,10 @@ class Stage:
     timeout_seconds: int = LEDGER_TIMEOUT_SECONDS
     batch_size: int = 10
     max_concurrency: int = 5
+    # Outbound: the most calls to its vendor that a turn makes, and its part of what that one is
+    # asked in all. From both follows its concurrency; the calls are counted in a test.
+    calls_per_turn: int = 0
+    calls_per_second_max: int = 0
     memory_mb: int = 512
     ethereum: bool = False  # needs web3 (layers/ethereum)
     publishes: bool = False  # may put events on the event bus
@@ -79,7 +72,15 @@ def _ledger(name: str, does: str, **rest: object) -> Stage:
     return Stage(name=name, does=does, zone="ledger", secrets=(login,), **rest)  # type: ignore[arg-type]
 
 
-def _outbound(name: str, does: str, *, secret: str, calls_per_second: int, **rest: object) -> Stage:
+def _outbound(
+    name: str,
+    does: str,
+    *,
+    secret: str,
+    calls_per_turn: int,
+    calls_per_second_max: int,
+    **rest: object,
+) -> Stage:
     return Stage(
         name=name,
         does=does,
@@ -87,7 +88,9 @@ def _outbound(name: str, does: str, *, secret: str, calls_per_second: int, **res
         secrets=(secret,),
         timeout_seconds=OUTBOUND_TIMEOUT_SECONDS,
         batch_size=1,  # the visibility clock of a batch's last record starts with the first
-        max_concurrency=concurrency_for(calls_per_second),
+        max_concurrency=concurrency_for(calls_per_second_max, calls_per_turn, VENDORS[secret]),
+        calls_per_turn=calls_per_turn,
+        calls_per_second_max=calls_per_second_max,
         **rest,  # type: ignore[arg-type]
     )
 
@@ -121,7 +124,8 @@ STAGES: tuple[Stage, ...] = (
         queues=("swap-quote",),
         sends_to=("swap-results",),
         secret="CHANGENOW_API_KEY",
-        calls_per_second=4,
+        calls_per_turn=4,  # a key without ranges asks for the minimum as well
+        calls_per_second_max=7,
     ),
     _outbound(
         "swap_creator",
@@ -129,7 +133,8 @@ STAGES: tuple[Stage, ...] = (
         queues=("swap-create",),
         sends_to=("swap-results",),
         secret="CHANGENOW_API_KEY",
-        calls_per_second=4,
+        calls_per_turn=2,  # the minimum too, where a pair is called inactive
+        calls_per_second_max=6,
     ),
     _outbound(
         "swap_monitor",
@@ -137,7 +142,8 @@ STAGES: tuple[Stage, ...] = (
         queues=("swap-monitor",),
         sends_to=("swap-results",),
         secret="CHANGENOW_API_KEY",
-        calls_per_second=6,
+        calls_per_turn=1,
+        calls_per_second_max=5,
     ),
     _ledger(
         "swap_orchestrator",
@@ -165,7 +171,8 @@ STAGES: tuple[Stage, ...] = (
         queues=("hostpay-status-check",),
         sends_to=("hostpay-status-response",),
         secret="CHANGENOW_API_KEY",
-        calls_per_second=6,
+        calls_per_turn=1,
+        calls_per_second_max=5,
     ),
     _ledger(
         "hostpay_approval",
@@ -187,11 +194,15 @@ STAGES: tuple[Stage, ...] = (
     ),
     _outbound(
         "chain_gateway",
-        "makes one request to the Ethereum node and passes on what it says",
+        "asks the Ethereum node what one request is about, and passes on what it says",
         queues=("chain-requests",),
         sends_to=("chain-results", "swap-results"),
         secret="ETHEREUM_RPC_URL",
-        calls_per_second=20,
+        # Ten before signing; four or five for each of the bytes whose receipt may be there; and
+        # whoever looks for a nonce halves the chain. One call follows the other: more of them in a
+        # turn would ask no more often.
+        calls_per_turn=64,
+        calls_per_second_max=40,
         memory_mb=1024,
         ethereum=True,
     ),
@@ -261,7 +272,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     _ledger(
         "health",
-        "probes database, queues and secrets",
+        "says whether database, queues and secrets are well",
         routes=("GET /health",),
         watches=tuple(QUEUES),
         timeout_seconds=10,

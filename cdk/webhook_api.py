@@ -53,7 +53,7 @@ class WebhookApi(Construct):
             self.api,
             "APIG4",
             "Senders sign the raw body, and the function verifies that before anything else: an"
-            " authorizer never sees a body. /health reveals component names only",
+            " authorizer never sees a body. /health says whether all is well, and nothing else",
         )
         self._add_stage(environment)
 

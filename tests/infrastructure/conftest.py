@@ -4,6 +4,7 @@ in KMS.
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from aws_cdk import App, assertions
 from cdk import app as cdk_app
 from cdk import config
 from cdk.layers import LAYERS, PROJECT
+from cdk.settings import ALLOWED_PAYEES_MAX, WALLETS_MAX
 from tests.infrastructure.deployed import Deployed
 
 # The virtual environment's Node.js, not one the machine happens to have.
@@ -34,17 +36,18 @@ def layer_stub(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _synthesize(
-    layers: Path, outdir: Path, wallet_key_source: str = "secret", **context: str
+    layers: Path, outdir: Path, changes: Mapping[str, str] | None = None, **context: str
 ) -> Deployed:
     flags = json.loads((PROJECT / "cdk.json").read_text())["context"]
     app = App(context={**flags, "layers": str(layers), **context}, outdir=str(outdir))
     environment = config.load(app.node.try_get_context)
-    settings = replace(environment.parameters, wallet_key_source=wallet_key_source)
+    settings = replace(environment.parameters, **(changes or {}))
     data, pipeline = cdk_app.build(app, replace(environment, parameters=settings))
     return Deployed(
         environment=pipeline.deployed,
         data=dict(assertions.Template.from_stack(data).to_json()),
         pipeline=dict(assertions.Template.from_stack(pipeline).to_json()),
+        manifest=json.loads((outdir / "manifest.json").read_text(encoding="utf-8")),
     )
 
 
@@ -66,7 +69,18 @@ def dev(layer_stub: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
 def prod_kms(layer_stub: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
     """What `prod` would be if its wallet's key were in KMS."""
     outdir = tmp_path_factory.mktemp("prod_kms")
-    return _synthesize(layer_stub, outdir, "kms", environment="prod", host_wallet=HOST_WALLET)
+    in_kms = {"wallet_key_source": "kms"}
+    return _synthesize(layer_stub, outdir, in_kms, environment="prod", host_wallet=HOST_WALLET)
+
+
+@pytest.fixture(scope="session")
+def prod_with_long_lists(layer_stub: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
+    """What `prod` would be with as many wallets and allowed payees as there may be."""
+    outdir = tmp_path_factory.mktemp("prod_with_long_lists")
+    addresses = [f"0x{number:040x}" for number in range(ALLOWED_PAYEES_MAX)]
+    wallets = " ".join(f"{each}@1234567" for each in addresses[:WALLETS_MAX])
+    payees = {"payee_allow_list": " ".join(addresses)}
+    return _synthesize(layer_stub, outdir, payees, environment="prod", host_wallet=wallets)
 
 
 @pytest.fixture(scope="session")

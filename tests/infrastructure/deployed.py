@@ -10,7 +10,8 @@ Properties = dict[str, Any]
 
 POLICIES = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
 
-QUEUE_URL = "https://sqs.ap-southeast-1.amazonaws.com/123456789012/microbatch-prod-"
+QUEUES_URL = "https://sqs.ap-southeast-1.amazonaws.com/123456789012"
+LONGEST = "x" * 100  # of any other reference: the event bus's name, a key's ARN
 SECRET_ARN = "arn:aws:secretsmanager:ap-southeast-1:123456789012:secret:-AbCdEf/microbatch/prod/"
 
 
@@ -31,6 +32,7 @@ class Deployed:
     environment: Environment
     data: Properties
     pipeline: Properties
+    manifest: Properties  # what is deployed beside the templates: whether a stack is protected
 
     def of_type(self, type_: str, template: str = "pipeline") -> dict[str, Properties]:
         """Logical id → properties of every resource of a type."""
@@ -105,14 +107,22 @@ class Deployed:
         ((intrinsic, argument),) = value.items()
         if intrinsic == "Fn::ImportValue":
             return self.name(self._export(argument), "data")
-        if intrinsic == "Fn::Select":  # a part of an alias's ARN, as CDK takes it apart
-            parts = self.name(argument[1]["Fn::Split"][1], template).split(":")
-            return parts[argument[0] - 6]
+        if intrinsic == "Fn::Select":
+            return self._selected(argument[0], *argument[1]["Fn::Split"], template)
         if intrinsic == "Fn::Join":
             return "".join(self.name(part, template) for part in argument[1])
         if intrinsic in {"Ref", "Fn::GetAtt"}:
             return self._name_of(argument if intrinsic == "Ref" else argument[0], template)
         raise AssertionError(f"unexpected {intrinsic}")
+
+    def _selected(self, index: int, delimiter: str, whole: Any, template: str) -> str:
+        """A part of an alias's ARN, as CDK takes it apart; or "" for what is before a queue."""
+        name = self.name(whole, template)
+        if delimiter == ":":
+            return name.split(":")[index - 6]
+        assert (index, delimiter) == (0, f"/{self.environment.prefix}")
+        assert name in self.queues()
+        return ""
 
     def _export(self, name: str) -> Any:
         (value,) = (
@@ -181,5 +191,5 @@ def _size(deployed: Deployed, value: Any) -> int:
     ((intrinsic, argument),) = value.items()
     if intrinsic == "Fn::Join":
         return sum(_size(deployed, part) for part in argument[1])
-    kind = SECRET_ARN if intrinsic == "Fn::ImportValue" else QUEUE_URL
-    return len(kind + deployed.name(value))
+    kinds = {"Fn::ImportValue": SECRET_ARN, "Fn::Select": QUEUES_URL}
+    return len(kinds.get(intrinsic, LONGEST) + deployed.name(value))

@@ -1,6 +1,7 @@
 """Environments and layers: what goes in is typed, what is missing is named."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,8 @@ def test_prod_takes_nothing_but_its_wallet_from_the_context() -> None:
     [
         (f"0x{'aB' * 20}", True),
         (f"0x{'aB' * 20} 0x{'cd' * 20}@17", True),
+        (" ".join([f"0x{'aB' * 20}@17"] * 5), True),
+        (" ".join([f"0x{'aB' * 20}@17"] * 6), False),
         (f"0x{'aB' * 20}@", False),
         (f"0x{'aB' * 20},0x{'cd' * 20}", False),
         (f"0x{'aB' * 20} ", False),
@@ -54,6 +57,17 @@ def test_wallets_are_addresses_with_or_without_a_count(given: str, valid: bool) 
     pattern = config.REQUIRED_AT_DEPLOY["HOST_WALLET_ADDRESS"]
 
     assert bool(re.fullmatch(pattern, given)) is valid
+
+
+@pytest.mark.parametrize(("name", "most"), [("host_wallet_address", 5), ("payee_allow_list", 20)])
+def test_a_list_that_would_not_fit_a_functions_variables_is_refused_by_name(
+    name: str, most: int
+) -> None:
+    addresses = [f"0x{number:040x}" for number in range(most + 1)]
+
+    replace(config.PROD.parameters, **{name: " ".join(addresses[:most])})
+    with pytest.raises(ValueError, match=f"{name} names {most + 1} addresses: more than {most}"):
+        replace(config.PROD.parameters, **{name: " ".join(addresses)})
 
 
 def test_an_unknown_environment_is_refused_by_name() -> None:

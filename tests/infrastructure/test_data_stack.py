@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from cdk import config
-from cdk.stages import DATABASE_LOGINS, DATABASE_OWNER
+from cdk.stages import DATABASE_LOGINS, DATABASE_OWNER, STAGES
 from microbatch.platform.migration import ROLES
+from microbatch.wiring import parts
 from tests.infrastructure.deployed import Deployed
 
 LASTING = {
@@ -63,7 +64,21 @@ def test_prod_survives_the_loss_of_a_zone_and_of_its_stacks(prod: Deployed) -> N
     assert database["MultiAZ"] is True
     assert database["BackupRetentionPeriod"] == 35
     assert prod.data["Resources"][id_]["DeletionPolicy"] == "RetainExceptOnCreate"
-    assert config.PROD.protected
+
+
+@pytest.mark.parametrize(("name", "protected"), [("prod", True), ("dev", False)])
+def test_prods_stacks_refuse_to_be_deleted(
+    name: str, protected: bool, request: pytest.FixtureRequest
+) -> None:
+    """Which no template can say: it is in what CDK deploys beside them."""
+    deployed: Deployed = request.getfixturevalue(name)
+    stacks = {
+        id_: artifact["properties"].get("terminationProtection", False)
+        for id_, artifact in deployed.manifest["artifacts"].items()
+        if artifact["type"] == "aws:cloudformation:stack"
+    }
+
+    assert stacks == {f"microbatch-{name}-{stack}": protected for stack in ("data", "pipeline")}
 
 
 def test_each_purpose_has_a_key_of_its_own_that_outlives_its_stack(
@@ -97,6 +112,22 @@ def test_the_database_takes_tls_only(on_aws: Deployed) -> None:
 
     assert group["Family"] == "postgres18"
     assert group["Parameters"]["rds.force_ssl"] == "1"
+
+
+def test_the_database_proves_who_it_is_by_a_root_that_the_functions_have(on_aws: Deployed) -> None:
+    (database,) = on_aws.of_type("AWS::RDS::DBInstance", "data").values()
+    roots = parts.RDS_ROOTS.with_name(f"{database['CACertificateIdentifier']}.pem")
+    modes = {
+        stage: entry["Environment"]["Variables"].get("DATABASE_SSLMODE")
+        for stage, entry in on_aws.functions().items()
+    }
+
+    assert roots == parts.RDS_ROOTS
+    assert roots.is_file(), "it is in the layer, which is that folder"
+    logins = {DATABASE_OWNER, *DATABASE_LOGINS.values()}
+    logging_in = {stage.name for stage in STAGES if logins & set(stage.secrets)}
+    assert {modes[name] for name in logging_in} == {"verify-full"}
+    assert len(logging_in) > 10
 
 
 def test_the_databases_log_goes_to_a_group_that_forgets(on_aws: Deployed) -> None:

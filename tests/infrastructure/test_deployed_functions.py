@@ -4,7 +4,10 @@ import json
 
 import pytest
 
+from cdk import config
 from cdk.layers import PROJECT
+from cdk.settings import ALLOWED_PAYEES_MAX, WALLETS_MAX
+from cdk.settings_read import settings_read
 from cdk.stages import BY_NAME, STAGES
 from tests.infrastructure.deployed import Deployed, variables_bytes
 
@@ -122,29 +125,60 @@ def test_a_function_knows_the_queues_and_secrets_of_its_row(prod: Deployed) -> N
         stage, variables = BY_NAME[name], properties["Environment"]["Variables"]
         known = {*stage.queues, *stage.sends_to, *stage.watches}
         queues = json.loads(prod.name(variables["QUEUE_URLS"]))
-        dead_letters = json.loads(prod.name(variables["DEAD_LETTER_URLS"]))
         secrets = json.loads(prod.name(variables["SECRET_IDS"]))
-        assert queues == {queue: queue for queue in known}
-        assert dead_letters == {queue: f"{queue}-dlq" for queue in stage.queues}
+        # what is before the queue's name, once, and the names: an URL is both together
+        assert {base: set(names) for base, names in queues.items()} == (
+            {"/microbatch-prod-": known} if known else {}
+        )
         assert secrets == {secret: secret for secret in stage.all_secrets}
 
 
-def test_settings_reach_every_function(prod: Deployed) -> None:
+@pytest.mark.parametrize("name", sorted(BY_NAME))
+def test_a_function_has_the_settings_that_its_code_reads_and_no_others(
+    prod: Deployed, name: str
+) -> None:
     settings = prod.environment.settings()
+    variables = prod.functions()[name]["Environment"]["Variables"]
+    read = settings_read(BY_NAME[name]) & settings.keys()
+
+    assert variables.keys() & settings.keys() == read
     own = {"RENEW_AT_RECEIVES"}
-
-    for properties in prod.functions().values():
-        variables = properties["Environment"]["Variables"]
-        assert {name: variables[name] for name in settings.keys() - own} == {
-            name: settings[name] for name in settings.keys() - own
-        }
-        assert variables["ENVIRONMENT"] == "prod"
-        assert variables["RESOURCE_PREFIX"] == "microbatch-prod-"
+    assert {each: variables[each] for each in read - own} == {
+        each: settings[each] for each in read - own
+    }
+    assert variables["ENVIRONMENT"] == "prod"
+    assert variables["RESOURCE_PREFIX"] == "microbatch-prod-"
 
 
-@pytest.mark.parametrize("stage", sorted(BY_NAME))
-def test_variables_fit_lambdas_limit(prod: Deployed, stage: str) -> None:
-    assert variables_bytes(prod, stage) <= VARIABLES_MAX_BYTES
+def test_every_setting_is_read_by_some_function_and_a_payees_by_those_that_pay() -> None:
+    readers = {
+        setting: {name for name, stage in BY_NAME.items() if setting in settings_read(stage)}
+        for setting in config.PROD.settings()
+    }
+
+    assert not [setting for setting, names in readers.items() if not names]
+    assert readers["CHANGENOW_URL"] == {
+        name for name, stage in BY_NAME.items() if "CHANGENOW_API_KEY" in stage.secrets
+    }
+    assert readers["WALLET_KEY_SOURCE"] == {"hostpay_signer"}
+    assert "hostpay_signer" in readers["PAYEE_ALLOW_LIST"]
+    assert not {"accumulator", "chain_gateway", "health"} & readers["PAYEE_ALLOW_LIST"]
+
+
+@pytest.mark.parametrize("deployment", ["prod", "prod_kms", "prod_with_long_lists", "dev"])
+def test_variables_fit_lambdas_limit(deployment: str, request: pytest.FixtureRequest) -> None:
+    deployed: Deployed = request.getfixturevalue(deployment)
+    sizes = {stage: variables_bytes(deployed, stage) for stage in BY_NAME}
+
+    assert {stage: size for stage, size in sizes.items() if size > VARIABLES_MAX_BYTES} == {}
+    assert max(sizes.values()) > 2000, "they are counted"
+
+
+def test_the_longest_lists_are_those_that_were_measured(prod_with_long_lists: Deployed) -> None:
+    variables = prod_with_long_lists.functions()["operations"]["Environment"]["Variables"]
+
+    assert len(variables["PAYEE_ALLOW_LIST"].split()) == ALLOWED_PAYEES_MAX == 20
+    assert len(variables["HOST_WALLET_ADDRESS"].split()) == WALLETS_MAX == 5
 
 
 def test_what_is_unknown_at_synth_is_demanded_at_deploy(prod: Deployed, local: Deployed) -> None:

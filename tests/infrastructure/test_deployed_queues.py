@@ -3,7 +3,8 @@
 import pytest
 
 from cdk.money_alarms import MONEY_ALARMS
-from cdk.stages import BY_NAME, CALL_SECONDS_MIN, CALLS_PER_SECOND_MAX, CONSUMER, STAGES
+from cdk.stages import BY_NAME, CONSUMER, STAGES
+from cdk.vendors import VENDORS, calls_per_second
 from microbatch.messages import QUEUES
 from microbatch.platform import observability
 from tests.infrastructure.deployed import Deployed
@@ -71,9 +72,10 @@ def test_a_message_is_renewed_before_its_queue_gives_up_on_it(deployed: Deployed
 
 
 def test_a_day_of_retries_fits_with_renewals(deployed: Deployed) -> None:
-    variables = [entry["Environment"]["Variables"] for entry in deployed.functions().values()]
+    reading = [name for name, stage in BY_NAME.items() if stage.queues]
 
-    for entry in variables:
+    for name in reading:
+        entry = deployed.functions()[name]["Environment"]["Variables"]
         wait, deadline = int(entry["RETRY_WAIT_SECONDS"]), int(entry["RETRY_DEADLINE_SECONDS"])
         # the copy is a new message, so the retention starts again at each renewal
         assert wait * int(entry["RENEW_AT_RECEIVES"]) < 4 * DAY
@@ -123,24 +125,45 @@ def test_outbound_functions_take_one_message_at_a_time(deployed: Deployed) -> No
             assert mapping["BatchSize"] == 1
 
 
-@pytest.mark.parametrize("vendor", sorted(CALLS_PER_SECOND_MAX))
+@pytest.mark.parametrize("secret", sorted(VENDORS))
 def test_a_vendor_is_never_asked_more_often_than_its_budget(
-    deployed: Deployed, vendor: str
+    deployed: Deployed, secret: str
 ) -> None:
-    concurrency = [
-        mapping["ScalingConfig"]["MaximumConcurrency"]
-        for queue, mapping in deployed.mappings().items()
-        if vendor in CONSUMER[queue].secrets
-    ]
+    vendor, asked = VENDORS[secret], []
+    for queue, mapping in deployed.mappings().items():
+        stage = CONSUMER[queue]
+        if secret in stage.secrets:
+            concurrency = mapping["ScalingConfig"]["MaximumConcurrency"]
+            rate = concurrency * calls_per_second(stage.calls_per_turn, vendor)
+            # where AWS's least concurrency is more than its part allows, the part is not true
+            assert rate <= stage.calls_per_second_max, stage.name
+            asked.append(rate)
 
-    assert concurrency
-    assert sum(concurrency) / CALL_SECONDS_MIN <= CALLS_PER_SECOND_MAX[vendor]
+    assert asked
+    parts = [stage.calls_per_second_max for stage in STAGES if secret in stage.secrets]
+    assert sum(asked) <= sum(parts) <= vendor.calls_per_second_max
+
+
+def test_turns_of_more_calls_than_are_known_ask_no_more_often_than_a_vendor_allows(
+    deployed: Deployed,
+) -> None:
+    """One call follows the other: what an instance makes of its time is bounded by a call's."""
+    allowed = {"CHANGENOW_API_KEY": 30, "ETHEREUM_RPC_URL": 40}
+    for secret, vendor in VENDORS.items():
+        instances = sum(
+            mapping["ScalingConfig"]["MaximumConcurrency"]
+            for queue, mapping in deployed.mappings().items()
+            if secret in CONSUMER[queue].secrets
+        )
+        assert instances / vendor.call_seconds_min <= allowed[secret]
+        assert vendor.calls_per_second_max <= allowed[secret]
 
 
 def test_every_outbound_stage_has_a_budget() -> None:
     for stage in STAGES:
-        if stage.zone == "outbound" and not stage.publishes:
-            assert set(stage.secrets) & set(CALLS_PER_SECOND_MAX), stage.name
+        asks_a_vendor = stage.zone == "outbound" and not stage.publishes
+        assert bool(set(stage.secrets) & set(VENDORS)) == asks_a_vendor, stage.name
+        assert bool(stage.calls_per_turn) == asks_a_vendor, stage.name
 
 
 def test_no_function_is_throttled_by_reserved_concurrency(deployed: Deployed) -> None:

@@ -15,13 +15,15 @@ from tests.infrastructure.counted import OF_A_VERSION, Key, emitted, emitted_in
 from tests.infrastructure.deployed import Deployed, Properties
 
 SEARCH = re.compile(
-    r"SEARCH\('\{Microbatch,([a-z,]+)\} environment=\"([a-z]+)\"', 'Maximum', 300\)"
+    r"SEARCH\('\{Microbatch,([a-z,]+)\} environment=\"([a-z]+)\" MetricName=\"([a-z_]+)\"',"
+    r" 'Maximum', 300\)"
 )
 # What AWS writes by itself, without a price.
 OF_AWS = {
     "AWS/SQS": {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"},
     "AWS/Lambda": {"Invocations", "Errors", "Duration"},
     "AWS/RDS": {"ReadLatency", "WriteLatency", "CPUUtilization"},
+    "AWS/ApiGateway": {"Count", "4xx", "5xx", "Latency"},
 }
 # (threshold, seconds until it rings) of the alarms that were planned for the original.
 PLANNED = {
@@ -30,6 +32,8 @@ PLANNED = {
     "retry_count": (20, 300),
     "error_rate": (5, 600),
     "function_errors-hostpay_signer": (5, 300),
+    "api_errors-rate": (5, 300),
+    "api_errors-count": (10, 300),
     "completion": (99, 86_400),
     "exchange_availability": (90, 900),
     "node_availability": (90, 900),
@@ -82,9 +86,8 @@ def read_by_pictures(deployed: Deployed) -> Iterator[tuple[str, str, dict[str, A
                 yield namespace, name, dict(zip(rest[::2], rest[1::2], strict=True))
 
 
-def searched(deployed: Deployed) -> set[frozenset[str]]:
-    """The dimensions for which pictures search."""
-    found = set()
+def searches(deployed: Deployed) -> Iterator[tuple[Properties, Key, str]]:
+    """(picture, metric and dimensions that it searches, label) of each search."""
     for widget in page(deployed)["widgets"]:
         for line in widget["properties"].get("metrics", ()):
             expression = line[0].get("expression", "") if isinstance(line[0], dict) else ""
@@ -92,8 +95,8 @@ def searched(deployed: Deployed) -> set[frozenset[str]]:
                 match = SEARCH.fullmatch(expression)
                 assert match, expression
                 assert match[2] == deployed.environment.name
-                found.add(frozenset(match[1].split(",")))
-    return found
+                key = (match[3], frozenset(match[1].split(",")))
+                yield widget["properties"], key, line[0]["label"]
 
 
 def everything_read(deployed: Deployed) -> list[tuple[str, str, dict[str, Any]]]:
@@ -110,11 +113,51 @@ def test_what_is_read_is_written_and_what_is_written_is_read(
         for namespace, metric, dimensions in everything_read(deployed)
         if namespace == observability.NAMESPACE
     }
-    read |= {key for key in emitted() if key[1] in searched(deployed)}
+    read |= {key for _, key, _ in searches(deployed)}
 
     assert read - emitted() == set(), "nobody counts it"
     assert emitted() - read == set(), "nobody looks at it"
     assert len(read) > 60
+
+
+def test_a_search_shows_one_unit_by_what_nobody_can_know_beforehand(deployed: Deployed) -> None:
+    """Wei beside seconds would be a picture of neither; a line without its reason, of nothing."""
+    found = list(searches(deployed))
+    assert {name for _, (name, _), _ in found} == {
+        *("parked_usd", "parked_eth", "parked_usdt", "parked_rows", "parked_oldest_seconds"),
+        "rows_over_age",
+    }
+    for picture, (name, dimensions), label in found:
+        (varying,) = dimensions - {"environment", "entity"}
+        assert label == f"${{PROP('Dim.entity')}} ${{PROP('Dim.{varying}')}}"
+        beside = {line[1] for line in picture["metrics"] if isinstance(line[0], str)}
+        assert beside <= {name}
+        assert len([1 for other, _, _ in found if other["title"] == picture["title"]]) == 1
+
+
+def test_what_the_api_answers_wrongly_rings_and_wrong_signatures_are_seen(
+    deployed: Deployed,
+) -> None:
+    (api,) = deployed.of_type("AWS::ApiGatewayV2::Api")
+    found = alarms(deployed)
+    looked_at = {
+        name
+        for namespace, name, dimensions in read_by_alarms(deployed)
+        if namespace == "AWS/ApiGateway" and dimensions == {"ApiId": {"Ref": api}}
+    }
+    with_rate = {"5xx", "Count"} if deployed.environment.metric_math else {"5xx"}
+    assert looked_at == with_rate
+
+    assert found["api_errors-count"]["ComparisonOperator"] == "GreaterThanThreshold"
+    assert found["api_errors-count"]["MetricName"] == "5xx"
+    if deployed.environment.metric_math:
+        (rate,) = (each["Expression"] for each in found["api_errors-rate"]["Metrics"]
+                   if "Expression" in each)  # fmt: skip
+        # one request of one that fails is 100 %: it need not be many to be all
+        assert rate == "IF(requests > 0, 100 * errors / requests, 0)"
+    drawn = {name for namespace, name, _ in read_by_pictures(deployed)
+             if namespace == "AWS/ApiGateway"}  # fmt: skip
+    assert drawn == OF_AWS["AWS/ApiGateway"]
 
 
 def test_a_name_that_is_not_written_out_would_be_noticed() -> None:

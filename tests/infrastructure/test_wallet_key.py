@@ -91,7 +91,7 @@ def test_the_key_itself_refuses_everybody_but_the_signers_role(prod_kms: Deploye
     assert named == {signers_role: "microbatch-prod-wallet"}
 
 
-def test_functions_know_where_the_key_is_and_only_the_signer_which(
+def test_the_signer_alone_knows_where_the_key_is_and_which(
     prod: Deployed, prod_kms: Deployed
 ) -> None:
     for deployed, source in ((prod, "secret"), (prod_kms, "kms")):
@@ -99,7 +99,8 @@ def test_functions_know_where_the_key_is_and_only_the_signer_which(
             name: function["Environment"]["Variables"]
             for name, function in deployed.functions().items()
         }
-        assert {each["WALLET_KEY_SOURCE"] for each in variables.values()} == {source}
+        told = {name: each.get("WALLET_KEY_SOURCE") for name, each in variables.items()}
+        assert told == dict.fromkeys(variables) | {SIGNER: source}
         knowing = {name for name, each in variables.items() if "WALLET_KMS_KEY_ID" in each}
         assert knowing == ({SIGNER} if source == "kms" else set())
     named = prod_kms.functions()[SIGNER]["Environment"]["Variables"]["WALLET_KMS_KEY_ID"]

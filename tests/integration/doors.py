@@ -19,6 +19,7 @@ import pytest
 from moto.backends import get_backend
 
 from cdk.config import LOCAL
+from cdk.settings_read import settings_read
 from cdk.stages import BY_NAME, CONSUMER, DATABASE_OWNER, STAGES, Stage
 from microbatch import messages
 from microbatch.messages import QUEUES, Message
@@ -60,6 +61,7 @@ class Doors:
             for name in (queue, f"{queue}-dlq")
         }
         self._urls = {name: queue.physical_resource_id for name, queue in self._queues.items()}
+        self._base_url = self._urls["payments"].removesuffix("payments")
         _books_of("events").create_event_bus(BUS)
         others = {secret: f"value of {secret}" for stage in STAGES for secret in stage.all_secrets}
         values = (
@@ -102,15 +104,13 @@ class Doors:
     def environment(self, stage: Stage) -> dict[str, str]:
         """The variables of a function, as CDK writes them."""
         known = dict.fromkeys((*stage.queues, *stage.sends_to, *stage.watches))
-        return self._settings | {
+        read = settings_read(stage)  # of what it is not given it would say that it is missing
+        return {name: value for name, value in self._settings.items() if name in read} | {
             "AWS_LAMBDA_FUNCTION_NAME": LOCAL.prefix + stage.name,
             "STATEMENT_SECONDS": str(max(1, stage.timeout_seconds - 5)),
             "RESOURCE_PREFIX": LOCAL.prefix,
             "ENVIRONMENT": LOCAL.name,
-            "QUEUE_URLS": json.dumps({name: self._urls[name] for name in known}),
-            "DEAD_LETTER_URLS": json.dumps(
-                {name: self._urls[f"{name}-dlq"] for name in stage.queues}
-            ),
+            "QUEUE_URLS": json.dumps({self._base_url: list(known)}),
             "SECRET_IDS": json.dumps({name: name for name in stage.all_secrets}),
             **({"EVENT_BUS_NAME": BUS} if stage.publishes else {}),
         }
@@ -120,7 +120,8 @@ class Doors:
     def invoke(self, name: str, event: Any = NOTHING) -> Any:
         """One cold start of a function with this event."""
         forget()
-        self._monkeypatch.delenv("EVENT_BUS_NAME", raising=False)
+        for variable in (*self._settings, "EVENT_BUS_NAME"):
+            self._monkeypatch.delenv(variable, raising=False)
         for variable, value in self.environment(BY_NAME[name]).items():
             self._monkeypatch.setenv(variable, value)
         door = importlib.import_module(f"functions.{name}.handler")

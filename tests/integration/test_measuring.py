@@ -1,6 +1,7 @@
 """Where the money stands, as metrics: what each of them is, from rows that were put there."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -122,6 +123,28 @@ def test_the_wallets_own_money_is_what_is_nobodys(pipeline: Pipeline) -> None:
     assert after["wallet_eth"] == 10
     assert after["wallet_spare_eth"] == -Decimal("0.005"), "below the reserve"
     assert before["gas_runway_transfers"] > after["gas_runway_transfers"] == 0
+
+
+def test_every_wallet_is_looked_at_and_the_one_that_is_short_rings(
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture
+) -> None:
+    other, short = "0x" + "31" * 20, "0x" + "32" * 20
+    pipeline.source = replace(pipeline.source, other_wallets=(other, short))
+    pipeline.chain.balances_wei |= {other: ETH, short: ETH // 1000}
+    pipeline.now += timedelta(minutes=11)
+    metrics.provider.clear_metrics()
+    pipeline.observe()
+    assert sum(metrics.metric_set["balances_read"]["Value"]) == 1, "the first one's alone"
+
+    metrics.provider.clear_metrics()
+    pipeline.transact(measure, pipeline.policies)
+
+    found = [Decimal(str(each)) for each in metrics.metric_set["wallet_spare_eth"]["Value"]]
+    reserve = Decimal("0.005")
+    assert sorted(found) == [Decimal("0.001") - reserve, 1 - reserve, 10 - reserve]
+    assert metrics.metric_set["wallet_eth"]["Value"] == [10]
+    said = [vars(each) for each in caplog.records if each.msg == "wallet_below_reserve"]
+    assert [(each["wallet"], each["missing_wei"]) for each in said] == [(short, str(4 * 10**15))]
 
 
 def test_a_balance_that_is_read_is_counted(pipeline: Pipeline) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -221,7 +222,7 @@ def test_what_is_parked_and_what_is_over_age_is_said_every_minute(
     loud = gauges(pipeline, capsys)
     assert loud["parked_rows",] == 1
     assert loud["parked_rows", "payments", "refunded"] == 1
-    assert loud["parked_wei", "payments", "refunded"] == 97
+    assert loud["parked_eth", "payments", "refunded"] == float(Decimal(97).scaleb(-18))
     assert loud["parked_usd", "payments", "refunded"] == 3
     assert loud["parked_oldest_seconds",] == 2 * 86_400
     assert loud["exchange_in_trouble",] == 1

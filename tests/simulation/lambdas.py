@@ -96,8 +96,7 @@ class Functions:
             "STATEMENT_SECONDS": str(max(1, stage.timeout_seconds - 5)),
             "RESOURCE_PREFIX": PREFIX,
             "ENVIRONMENT": "local",
-            "QUEUE_URLS": json.dumps({name: name for name in known}),
-            "DEAD_LETTER_URLS": json.dumps({name: f"{name}-dlq" for name in stage.queues}),
+            "QUEUE_URLS": json.dumps({"": list(known)}),
             "SECRET_IDS": json.dumps({name: name for name in stage.all_secrets}),
             "EVENT_BUS_NAME": BUS if stage.publishes else "",
         }

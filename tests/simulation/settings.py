@@ -31,6 +31,7 @@ def settings(
         "ETH_USD_FEED_ADDRESS": FEED,
         "CHANGENOW_URL": EXCHANGE_URL,
         "CONFIRMATIONS": str(confirmations),
+        "DATABASE_SSLMODE": "disable",
         "RENEW_AT_RECEIVES": "4",  # in production 900: here it shall be seen
         **more,
     }

@@ -1,5 +1,7 @@
 """Settings of wallets and payees: read in one spelling, or refused by their name."""
 
+import json
+
 import pytest
 
 from microbatch.errors import ConfigurationError
@@ -62,3 +64,21 @@ def test_an_allow_list_names_its_payees_or_says_everybody(monkeypatch: pytest.Mo
         monkeypatch.setenv(NAME, text)
         with pytest.raises(ConfigurationError, match=NAME):
             environment.allow_list(NAME)
+
+
+def test_queues_are_named_once_for_what_their_urls_begin_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    base = "https://sqs.eu-central-1.amazonaws.com/123456789012/microbatch-prod-"
+    monkeypatch.setenv("QUEUE_URLS", json.dumps({base: ["events", "payments"]}))
+
+    assert environment.queue_urls() == {"events": f"{base}events", "payments": f"{base}payments"}
+    assert environment.dead_letter_urls()["events"] == f"{base}events-dlq"
+
+
+@pytest.mark.parametrize("text", ["no JSON", "[]", "7", '{"https://": 7}'])
+def test_queues_that_make_no_sense_are_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("QUEUE_URLS", text)
+
+    with pytest.raises(ConfigurationError, match="QUEUE_URLS is not JSON"):
+        environment.queue_urls()

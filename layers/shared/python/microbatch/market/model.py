@@ -12,6 +12,11 @@ WALLET_BALANCE_WEI = "wallet_balance_wei"
 WALLET_TOKEN_UNITS = "wallet_token_units"  # noqa: S105 - a coin, no password
 
 
+def balance_of(wallet: str) -> str:
+    """Name of the observation of another wallet's balance than the first's, in wei."""
+    return f"{WALLET_BALANCE_WEI}:{wallet}"
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """What is turned into what, in the provider's names: (ticker, network) twice."""

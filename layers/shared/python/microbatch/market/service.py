@@ -16,6 +16,7 @@ from microbatch.market.model import (
     WALLET_TOKEN_UNITS,
     Observation,
     Pair,
+    balance_of,
 )
 from microbatch.messages import (
     ChainObservationRequested,
@@ -39,10 +40,11 @@ class Source:
     """Where observations come from and how often they are asked for."""
 
     period_seconds: int
-    wallet: str
+    wallet: str  # the first: at it USDT and refunds arrive
     chain_id: int
     token: str
     price_feed: str
+    other_wallets: tuple[str, ...] = ()  # that pay too, each from ETH of its own
 
 
 def fresh(
@@ -104,8 +106,7 @@ def take_chain(message: ChainObserved, tx: Transaction, now: datetime, source: S
         HEAD_NUMBER: Decimal(message.head_number),
         BASE_FEE_WEI: Decimal(message.base_fee_wei),
         PRIORITY_FEE_WEI: Decimal(message.priority_fee_wei),
-        WALLET_BALANCE_WEI: Decimal(message.balance_wei),
-        WALLET_TOKEN_UNITS: Decimal(message.token_balance_units),
+        **_balances(message, source),
     }
     if message.eth_usd:
         values[ETH_USD] = Decimal(message.eth_usd)
@@ -113,7 +114,19 @@ def take_chain(message: ChainObserved, tx: Transaction, now: datetime, source: S
         logger.error("price_feed_unusable")
     for name, value in values.items():
         store.insert(tx, name, value, at)
-    count("balances_read")
+    if message.wallet == source.wallet:
+        count("balances_read")
+
+
+def _balances(message: ChainObserved, source: Source) -> dict[str, Decimal]:
+    """Whose they are is in their names; those of a wallet that is ours no more are nobody's."""
+    balance_wei = Decimal(message.balance_wei)
+    if message.wallet == source.wallet:
+        units = Decimal(message.token_balance_units)
+        return {WALLET_BALANCE_WEI: balance_wei, WALLET_TOKEN_UNITS: units}
+    if message.wallet in source.other_wallets:
+        return {balance_of(message.wallet): balance_wei}
+    return {}
 
 
 def ask_range(tx: Transaction, pair: Pair, now: datetime, period_seconds: int) -> list[Outgoing]:
@@ -139,7 +152,12 @@ def _range_request(pair: Pair, seconds: int) -> Outgoing:
 def overdue(tx: Transaction, now: datetime, source: Source) -> list[str]:
     """The names of observations that nobody has asked for within their period."""
     not_since = now - timedelta(seconds=source.period_seconds)
-    return store.not_asked_for(tx, KEPT_FRESH, not_since)
+    return store.not_asked_for(tx, [*KEPT_FRESH, *_others(source)], not_since)
+
+
+def _others(source: Source) -> dict[str, str]:
+    """Name of the observation → wallet, of all but the first."""
+    return {balance_of(wallet): wallet for wallet in source.other_wallets}
 
 
 def ask(tx: Transaction, now: datetime, name: str, source: Source) -> list[Outgoing]:
@@ -149,9 +167,10 @@ def ask(tx: Transaction, now: datetime, name: str, source: Source) -> list[Outgo
         return []
     store.delete_before(tx, now - timedelta(days=KEPT_DAYS))
     seconds = int(now.timestamp())
-    if name != ETH_USD:
+    wallet = source.wallet if name == ETH_USD else _others(source).get(name)
+    if wallet is None:
         return [_range_request(ETH_TO_USDT, seconds)]
     request = ChainObservationRequested(
-        timestamp=seconds, wallet=source.wallet, token=source.token, price_feed=source.price_feed
+        timestamp=seconds, wallet=wallet, token=source.token, price_feed=source.price_feed
     )
     return [Outgoing("chain-requests", request)]

@@ -1,4 +1,4 @@
-"""Can this installation work: each component probed, nothing else revealed."""
+"""Can this installation work: each component probed, why one cannot in the log alone."""
 
 from collections.abc import Callable, Mapping
 

@@ -3,9 +3,13 @@
 They are for pictures and alarms alone: nothing is computed from them.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
+from microbatch.market.model import balance_of
+from microbatch.market.service import Source
 from microbatch.money import ETH_DECIMALS, USDT_DECIMALS
 from microbatch.operations import measuring_store, store, why_store
 from microbatch.operations.chores import Policies
@@ -26,7 +30,7 @@ def measure(tx: Transaction, now: datetime, policies: Policies) -> None:
     gauge("exchange_in_trouble", swaps.in_trouble(tx))
     _measure_over_age(tx, now, policies.ages)
     _measure_conversion(tx, now, policies.ages)
-    _measure_wallet(tx, policies.hostpay.limits.gas_reserve_wei)
+    _measure_wallets(tx, policies.source, policies.hostpay.limits.gas_reserve_wei)
 
 
 def _measure_parked(tx: Transaction, now: datetime) -> None:
@@ -39,8 +43,10 @@ def _measure_parked(tx: Transaction, now: datetime) -> None:
         entity, reason = each.entity, each.reason[:REASON_CHARACTERS_MAX]
         gauge("parked_rows", each.rows_count, entity=entity, reason=reason)
         gauge("parked_oldest_seconds", seconds, entity=entity, reason=reason)
-        gauge("parked_wei", each.wei, entity=entity, reason=reason)
-        gauge("parked_microusdt", each.microusdt, entity=entity, reason=reason)
+        eth = Decimal(each.wei).scaleb(-ETH_DECIMALS)
+        usdt = Decimal(each.microusdt).scaleb(-USDT_DECIMALS)
+        gauge("parked_eth", eth, entity=entity, reason=reason)
+        gauge("parked_usdt", usdt, entity=entity, reason=reason)
         gauge("parked_usd", each.usd, entity=entity, reason=reason)
 
 
@@ -68,12 +74,25 @@ def _measure_conversion(tx: Transaction, now: datetime, ages: Ages) -> None:
     gauge("payments_late", measuring_store.late_payments(tx, due_before))
 
 
-def _measure_wallet(tx: Transaction, reserve_wei: int) -> None:
-    found = funds(tx, store.latest_observations(tx))
-    if found is None:
-        return
-    gauge("wallet_eth", Decimal(found.balance_wei).scaleb(-ETH_DECIMALS))
-    gauge("wallet_usdt", Decimal(found.balance_microusdt).scaleb(-USDT_DECIMALS))
-    gauge("wallet_spare_eth", Decimal(found.own_wei - reserve_wei).scaleb(-ETH_DECIMALS))
-    if found.runway_transfers is not None:
-        gauge("gas_runway_transfers", found.runway_transfers)
+def _measure_wallets(tx: Transaction, source: Source, reserve_wei: int) -> None:
+    observations = store.latest_observations(tx)
+    own_wei = _others_wei(observations, source)
+    found = funds(tx, observations)
+    if found is not None:
+        own_wei[source.wallet] = found.own_wei
+        gauge("wallet_eth", Decimal(found.balance_wei).scaleb(-ETH_DECIMALS))
+        gauge("wallet_usdt", Decimal(found.balance_microusdt).scaleb(-USDT_DECIMALS))
+        if found.runway_transfers is not None:
+            gauge("gas_runway_transfers", found.runway_transfers)
+    for wallet, wei in own_wei.items():  # values of one metric: the least of them rings
+        gauge("wallet_spare_eth", Decimal(wei - reserve_wei).scaleb(-ETH_DECIMALS))
+        if wei < reserve_wei:
+            missing_wei = str(reserve_wei - wei)
+            logger.error("wallet_below_reserve", wallet=wallet, missing_wei=missing_wei)
+
+
+def _others_wei(observations: Sequence[Mapping[str, Any]], source: Source) -> dict[str, int]:
+    """What the wallets after the first have, as far as it was seen: all of it is their own."""
+    seen = {row["name"]: row["value"] for row in observations}
+    names = {wallet: balance_of(wallet) for wallet in source.other_wallets}
+    return {wallet: int(Decimal(seen[name])) for wallet, name in names.items() if name in seen}

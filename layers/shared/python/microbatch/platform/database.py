@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import psycopg2
@@ -111,7 +112,7 @@ class Database:
     """The database, over one connection that is kept between transactions and renewed when dead.
 
     `connection_fields(fresh)` gives host, port, dbname, username and password; with `fresh` not
-    from a cache. Not for two threads at once.
+    from a cache. `tls` is libpq's part of it: sslmode, sslrootcert. Not for two threads at once.
     """
 
     def __init__(
@@ -120,8 +121,10 @@ class Database:
         *,
         application_name: str = "microbatch",
         statement_seconds: int = STATEMENT_SECONDS,
+        tls: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._connection_fields = connection_fields
+        self._tls = tls
         self._application_name = application_name
         self._statement_seconds = statement_seconds
         self._connection: extensions.connection | None = None
@@ -218,6 +221,7 @@ class Database:
         except (TypeError, ValueError):
             raise ConfigurationError("database secret: port is not a number") from None
         options["application_name"] = self._application_name
+        options |= self._tls
         connection: extensions.connection = psycopg2.connect(**options, **LIVENESS)
         return connection
 

@@ -83,6 +83,23 @@ def counted_addresses(name: str) -> dict[str, int]:
     return found
 
 
+def queue_urls() -> dict[str, str]:
+    """The queues that the function knows, by name → URL.
+
+    Queues of one account differ in their names alone, so what they have in common is said once.
+    """
+    try:
+        names_by_base = json.loads(setting("QUEUE_URLS"))
+        return {name: base + name for base, names in names_by_base.items() for name in names}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ConfigurationError('setting QUEUE_URLS is not JSON {"URL up to": [names]}') from error
+
+
+def dead_letter_urls() -> dict[str, str]:
+    """The dead-letter queues of the same queues, under the same names."""
+    return {name: f"{url}-dlq" for name, url in queue_urls().items()}
+
+
 def _address_in(text: str, name: str) -> str:
     if not ADDRESS.fullmatch(text.lower()):
         raise ConfigurationError(f"setting {name} is not an Ethereum address")

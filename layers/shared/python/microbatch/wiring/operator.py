@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from microbatch import messages
 from microbatch.errors import InvalidInput, InvalidToken, RetryLater
 from microbatch.messages import QUEUES, Message, Outgoing
-from microbatch.wiring.environment import mapping_of
+from microbatch.wiring.environment import dead_letter_urls, queue_urls
 from microbatch.wiring.parts import aws_client, checked, secrets
 from microbatch.wiring.policies import operator_surroundings, reconciler_policies
-from microbatch.wiring.steps import send, transact
+from microbatch.wiring.steps import health_probes, send, transact
 
 if TYPE_CHECKING:
     from microbatch.operations.redriving import Means
@@ -22,6 +22,9 @@ def operate(request: Any, milliseconds_left: Callable[[], int]) -> dict[str, Any
     from microbatch.operations.redriving import ACTS, operate_on_letters  # noqa: PLC0415
 
     checked()
+    unwell = _unwell() if isinstance(request, dict) and request.get("act") == "status" else ""
+    if unwell:
+        return {"ok": False, "error": f"{unwell}; the log of operations says why"}
     try:
         if isinstance(request, dict) and request.get("act") in ACTS:
             return {"ok": True, "result": operate_on_letters(request, _means(milliseconds_left))}
@@ -30,6 +33,14 @@ def operate(request: Any, milliseconds_left: Callable[[], int]) -> dict[str, Any
     except InvalidInput as error:
         return {"ok": False, "error": str(error)}
     return {"ok": True, "result": result | _sent(outgoing)}
+
+
+def _unwell() -> str:
+    """Which components nothing works without, in words; "" while all are well."""
+    from microbatch.operations.health import probe  # noqa: PLC0415
+
+    found = {name for name, state in probe(health_probes()).items() if state != "ok"}
+    return f"not available: {', '.join(sorted(found))}" if found else ""
 
 
 def _sent(outgoing: list[Outgoing]) -> dict[str, Any]:
@@ -60,8 +71,7 @@ def _means(milliseconds_left: Callable[[], int]) -> "Means":
 def _dead_letters() -> "DeadLetters":
     from microbatch.platform.dead_letters import DeadLetters  # noqa: PLC0415
 
-    urls = mapping_of("QUEUE_URLS")
-    return DeadLetters(aws_client("sqs"), urls, {name: f"{url}-dlq" for name, url in urls.items()})
+    return DeadLetters(aws_client("sqs"), queue_urls(), dead_letter_urls())
 
 
 def _read(queue: str, body: str) -> Message:

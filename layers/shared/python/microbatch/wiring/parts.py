@@ -16,7 +16,9 @@ from botocore.config import Config
 from microbatch.errors import ConfigurationError
 from microbatch.messages import QUEUES
 from microbatch.wiring.environment import (
+    dead_letter_urls,
     mapping_of,
+    queue_urls,
     running_function,
     setting,
     trace_header,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from microbatch.vendors.ethereum.nodes import Nodes
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
+RDS_ROOTS = Path(__file__).parent.parent / "certificates" / "rds-ca-rsa2048-g1.pem"
 KMS_SECONDS_MAX = 2
 # Logins to the database, the strongest first: a function has the one of its zone.
 LOGINS = ("DATABASE_OWNER", "DATABASE_VAULT", "DATABASE_LEDGER")
@@ -70,7 +73,7 @@ def queues() -> "Queues":
     """The queues the function may send to or look at."""
     from microbatch.platform.queues import Queues  # noqa: PLC0415
 
-    return Queues(aws_client("sqs"), mapping_of("QUEUE_URLS"), trace_header)
+    return Queues(aws_client("sqs"), queue_urls(), trace_header)
 
 
 @cache
@@ -78,8 +81,7 @@ def dead_letters() -> "Queues":
     """The dead-letter queues of the queues the function may look at, under the same names."""
     from microbatch.platform.queues import Queues  # noqa: PLC0415
 
-    urls = mapping_of("QUEUE_URLS")
-    return Queues(aws_client("sqs"), {name: f"{url}-dlq" for name, url in urls.items()})
+    return Queues(aws_client("sqs"), dead_letter_urls())
 
 
 @cache
@@ -92,7 +94,18 @@ def database() -> "Database":
         lambda fresh: login(own, fresh),
         application_name=setting("AWS_LAMBDA_FUNCTION_NAME")[:63],
         statement_seconds=whole_number("STATEMENT_SECONDS"),
+        tls=database_tls(),
     )
+
+
+def database_tls() -> dict[str, str]:
+    """Whether the server has to prove who it is: RDS has to, by one of its own roots."""
+    mode = setting("DATABASE_SSLMODE")
+    if mode == "disable":
+        return {"sslmode": mode}
+    if mode != "verify-full":  # whatever is between them encrypts for anybody
+        raise ConfigurationError("setting DATABASE_SSLMODE is neither verify-full nor disable")
+    return {"sslmode": mode, "sslrootcert": str(RDS_ROOTS)}
 
 
 def logins() -> list[str]:
@@ -145,7 +158,7 @@ def queue_of(record: "SQSRecord") -> "QueueAddress":
     from microbatch.platform.retry import QueueAddress  # noqa: PLC0415
 
     name = queue_name(record)
-    return QueueAddress(name, mapping_of("QUEUE_URLS")[name], mapping_of("DEAD_LETTER_URLS")[name])
+    return QueueAddress(name, queue_urls()[name], dead_letter_urls()[name])
 
 
 def changenow(fresh: bool = False) -> "ChangeNow":

@@ -143,9 +143,11 @@ def observation_source() -> "Source":
     """Whom observations are about."""
     from microbatch.market.service import Source  # noqa: PLC0415
 
+    wallet, *others = host_wallets()
     return Source(
         period_seconds=whole_number("OBSERVATION_PERIOD_SECONDS"),
-        wallet=host_wallets()[0],
+        wallet=wallet,
+        other_wallets=tuple(others),
         chain_id=whole_number("CHAIN_ID"),
         token=address("USDT_ADDRESS"),
         price_feed=address("ETH_USD_FEED_ADDRESS"),
@@ -199,8 +201,9 @@ def operator_surroundings() -> "Surroundings":
         depths=depths,
         policies=reconciler_policies(),
         schedule_seconds={
-            schedule: 60 * whole_number(f"{schedule.upper()}_MINUTES")
-            for schedule in ("threshold_check", "payout_scheduler", "reconciler")
+            "threshold_check": 60 * whole_number("THRESHOLD_CHECK_MINUTES"),
+            "payout_scheduler": 60 * whole_number("PAYOUT_SCHEDULER_MINUTES"),
+            "reconciler": 60 * whole_number("RECONCILER_MINUTES"),
         },
     )
 

@@ -225,7 +225,7 @@ def http_answer(status_code: int, fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def health_probes() -> Mapping[str, Callable[[], object]]:
-    """What /health looks at."""
+    """What /health looks at, and an operator's status."""
     return {
         "secrets": lambda: login(logins()[0], fresh=True),
         "database": _probe_database,
