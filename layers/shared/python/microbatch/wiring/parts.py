@@ -1,17 +1,12 @@
 """What a function is made of: AWS clients, the database, the outside parties.
 
-Every getter imports what it makes inside itself, so that a door pays only for what it uses. All of
-them use boto3: it comes while a function begins, which AWS gives more time and processor than the
-three seconds that a webhook has to answer.
+Every getter imports what it makes inside itself, so that a door pays only for what it uses.
 """
 
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import boto3
-from botocore.config import Config
 
 from microbatch.errors import ConfigurationError
 from microbatch.messages import QUEUES
@@ -51,6 +46,9 @@ OPTIONAL_SECRETS = frozenset({"ALCHEMY_SIGNING_KEY"})  # empty: its route answer
 @cache
 def aws_client(service: str, connect_seconds: int = 3, read_seconds: int = 10) -> Any:
     """A boto3 client."""
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
     # No client retries by itself: a message that fails comes again.
     once = Config(
         connect_timeout=connect_seconds,
