@@ -61,7 +61,7 @@ SPOILT: dict[str, Callable[[dict[str, Any]], Any]] = {
     ".body is missing": without("body"),
     ".body is missing, or no text": having("body", {"token": HIDDEN}),
     ".eventSourceARN is missing": without("eventSourceARN"),
-    ".eventSourceARN is not of": having("eventSourceARN", ARN + LOCAL.prefix + "nobody-s"),
+    ".eventSourceARN is of no queue": having("eventSourceARN", ARN + LOCAL.prefix + "nobody-s"),
     ".attributes.ApproximateReceiveCount is missing": without("attributes"),
     ".attributes.SentTimestamp is missing": having(
         "attributes", {"ApproximateReceiveCount": "1", "SentTimestamp": HIDDEN}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from microbatch.errors import InvalidInput
-from microbatch.wiring.environment import mapping_of, setting
+from microbatch.wiring.environment import queue_urls, setting
 
 OF_SQS = "this function takes events of SQS; messages in a queue come to it by themselves"
 TEXTS = ("messageId", "receiptHandle", "body", "eventSourceARN")
@@ -21,14 +21,14 @@ def queue_named(arn: str) -> str:
 
 
 def records_in(event: Any) -> list[dict[str, Any]]:
-    """The records of an event of the function's own queues, one at least.
+    """The records of an event of queues that the function knows, one at least.
 
     Raises InvalidInput that names what is missing or wrong, and nothing of what is in it.
     """
     records = event.get("Records") if isinstance(event, Mapping) else None
     if not isinstance(records, list) or not records:
         raise InvalidInput(f"Records is missing in the event, or no list of records: {OF_SQS}")
-    queues = mapping_of("DEAD_LETTER_URLS")
+    queues = queue_urls()
     for number, record in enumerate(records):
         wrong = _wrong_in(record, queues)
         if wrong:
@@ -49,7 +49,7 @@ def _wrong_in(record: Any, queues: Collection[str]) -> str:
         if not (isinstance(value, str) and value.isascii() and value.isdigit()):
             return f".attributes.{name} is missing, or no whole number as text"
     if queue_named(record["eventSourceARN"]) not in queues:
-        return f".eventSourceARN is not of {' or '.join(sorted(queues))}"
+        return ".eventSourceARN is of no queue that this function knows"
     return ""
 
 
