@@ -1,16 +1,15 @@
 """Claiming pending payments and opening a batch over them, against one plain UPDATE of the rows."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from bench import millions
-from bench.measure import Ratio, in_turns, ratio, said, seconds_of
-from bench.rows import client, price
-from bench.server import Server, connect, ledger
+from bench.measure import Ratio, ratio, seconds_of
+from bench.rows import price
+from bench.server import Server, ledger
 from microbatch.conversion.checking import Policy, check_threshold
 from microbatch.money import Wei
 
@@ -29,14 +28,7 @@ Fields = Mapping[str, Any]
 
 def rows(server: Server, *, small: bool) -> Iterator[Ratio]:
     """The row of the table."""
-    count, rounds = (2000, 1) if small else (millions.MILLION, 3)
-    with pending(server, count) as fields:
-        taken = in_turns(
-            rounds,
-            first_too=True,
-            ours=lambda: server.on_a_copy(fields, claim, count),
-            plain=lambda: server.on_a_copy(fields, _plain, count),
-        )
+    count, taken = millions.on_copies(server, pending, small=small, ours=claim, plain=_plain)
     yield ratio(
         "claim_vs_update",
         f"claim and open a batch of {count:,} payments",
@@ -49,17 +41,14 @@ def rows(server: Server, *, small: bool) -> Iterator[Ratio]:
     )
 
 
-def pending(server: Server, count: int) -> Any:
+def pending(server: Server, count: int) -> millions.Filled:
     """A database with that many pending payments and nothing else."""
-    return server.prepared(lambda fields: _fill(fields, count))
 
-
-def _fill(fields: Fields, count: int) -> None:
-    with said(f"{count:,} pending payments"):
-        client(fields, millions.CLIENT)
+    def fill(fields: Fields) -> None:
         price(fields)
         millions.payments(fields, count, "pending")
-        millions.settled(fields)
+
+    return millions.filled(server, count, "pending payments", fill)
 
 
 def claim(fields: Fields, count: int) -> float:
@@ -82,10 +71,4 @@ def claim(fields: Fields, count: int) -> float:
 def _plain(fields: Fields, count: int) -> float:
     """Seconds of the least that moves the rows; the batch is there already."""
     millions.empty_batch(fields, millions.BATCH)
-    with closing(connect(fields)) as connection, connection.cursor() as cursor:
-
-        def run() -> None:
-            cursor.execute(PLAIN, {"batch": millions.BATCH})
-            assert cursor.rowcount == count
-
-        return seconds_of(run)
+    return millions.updated(fields, count, PLAIN)

@@ -16,7 +16,7 @@ TRANSITION = (
     " AND state = 'requested' RETURNING step_id"
 )
 url = sys.argv[1]
-DBOS(config=DBOSConfig(name="bench", system_database_url=url, run_admin_server=False))
+DBOS(config=DBOSConfig(name="bench", system_database_url=url))
 rows = SQLAlchemyDatasource.create(url.replace("postgresql:", "postgresql+psycopg:"))
 logging.disable(logging.CRITICAL)
 

@@ -5,8 +5,7 @@ from contextlib import closing
 from typing import Any
 
 from bench import millions
-from bench.measure import Ratio, in_turns, ratio, said, seconds_of
-from bench.rows import client
+from bench.measure import Ratio, ratio, seconds_of
 from bench.server import Server, connect, ledger
 from microbatch.conversion.distribution import distribute
 from microbatch.messages import BatchResult
@@ -14,20 +13,18 @@ from microbatch.money import USDT_DECIMALS, coins, split_pro_rata
 
 MICROUSDT = 123_456_789_013
 ONE_BY_ONE_MAX = 20_000  # of a loop: as slow at the first rows as at the last
+PLAIN = (
+    "UPDATE payments SET state = 'converted', state_since = now(), share_microusdt = 1"
+    " WHERE batch_id = %(batch)s"
+)
 Fields = Mapping[str, Any]
 
 
 def rows(server: Server, *, small: bool) -> Iterator[Ratio]:
     """Both rows of the table."""
-    count, rounds = (2000, 1) if small else (millions.MILLION, 3)
-    with swapping(server, count) as fields:
-        taken = in_turns(
-            rounds,
-            first_too=True,
-            ours=lambda: server.on_a_copy(fields, share_out, count),
-            plain=lambda: server.on_a_copy(fields, _plain, count),
-            loop=lambda: server.on_a_copy(fields, _one_by_one, count),
-        )
+    count, taken = millions.on_copies(
+        server, swapping, small=small, ours=share_out, plain=_plain, loop=_one_by_one
+    )
     what = f"distribute over {count:,} payments"
     yield ratio(
         "distribute_vs_update",
@@ -51,17 +48,14 @@ def rows(server: Server, *, small: bool) -> Iterator[Ratio]:
     )
 
 
-def swapping(server: Server, count: int) -> Any:
+def swapping(server: Server, count: int) -> millions.Filled:
     """A database with a batch of that many payments, its USDT there."""
-    return server.prepared(lambda fields: _fill(fields, count))
 
-
-def _fill(fields: Fields, count: int) -> None:
-    with said(f"{count:,} payments of a batch"):
-        client(fields, millions.CLIENT)
+    def fill(fields: Fields) -> None:
         millions.payments(fields, count, "swapping", batch=millions.BATCH)
         millions.batch(fields, millions.BATCH, "finished", MICROUSDT)
-        millions.settled(fields)
+
+    return millions.filled(server, count, "payments of a batch", fill)
 
 
 def share_out(fields: Fields, count: int) -> float:
@@ -92,17 +86,7 @@ def share_out(fields: Fields, count: int) -> float:
 
 
 def _plain(fields: Fields, count: int) -> float:
-    with closing(connect(fields)) as connection, connection.cursor() as cursor:
-
-        def run() -> None:
-            cursor.execute(
-                "UPDATE payments SET state = 'converted', state_since = now(), share_microusdt = 1"
-                " WHERE batch_id = %(batch)s",
-                {"batch": millions.BATCH},
-            )
-            assert cursor.rowcount == count
-
-        return seconds_of(run)
+    return millions.updated(fields, count, PLAIN)
 
 
 def _one_by_one(fields: Fields, count: int) -> float:

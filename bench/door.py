@@ -7,6 +7,7 @@ to it without a network. All that is measured is ours, the libraries' and the da
 import hashlib
 import importlib
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -81,7 +82,9 @@ def door(
     parts.aws_client = aws or Aws(secrets_of(fields))  # type: ignore[assignment]
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         sys.stdout = nowhere
-        logged = logger.registered_handler.setStream(nowhere)
+        handler_of_log = logger.registered_handler
+        assert isinstance(handler_of_log, logging.StreamHandler)
+        logged = handler_of_log.setStream(nowhere)
         try:
             handler = importlib.import_module(f"functions.{name}.handler").lambda_handler
             yield lambda event: handler(event, _context(name))
@@ -89,7 +92,7 @@ def door(
             if BY_NAME[name].zone in ("ledger", "vault"):
                 parts.database().close()
             sys.stdout = output
-            logger.registered_handler.setStream(logged or output)
+            handler_of_log.setStream(logged or output)
             parts.aws_client = client
             _forget()
             os.environ.clear()

@@ -17,7 +17,10 @@ ALONE = (
 TIMED = "import time; began = time.perf_counter(); {}; print(time.perf_counter() - began)"
 DOORS = [stage.name for stage in STAGES if stage.zone == "ledger"]
 # What a door leaves to its first message: a part of its start all the same.
-FIRST_MESSAGE = "import boto3, psycopg2, microbatch.platform.database, microbatch.platform.queues"
+FIRST_MESSAGE = (
+    "import boto3, psycopg2, microbatch.platform.database, microbatch.platform.queues,"
+    " microbatch.platform.retry"
+)
 
 
 def rows(server: Server, *, small: bool) -> Iterator[Ratio]:

@@ -6,9 +6,8 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 from bench import millions
-from bench.measure import Ratio, in_turns, ratio, said, seconds_of
-from bench.rows import client
-from bench.server import Server, connect
+from bench.measure import Ratio, in_turns, ratio, seconds_of
+from bench.server import Server, connect, owner
 from microbatch.operations.invariants import ALL
 from microbatch.platform.database import Database
 
@@ -22,9 +21,8 @@ def rows(server: Server, *, small: bool) -> Iterator[Ratio]:
     with ExitStack() as stack:
         databases = {}
         for name, count in (("few", few), ("many", many)):
-            fields = stack.enter_context(server.prepared(_filled_with(count)))
-            opened = Database(lambda _fresh, own=fields: own, statement_seconds=3600)
-            databases[name] = stack.enter_context(closing(opened))
+            fields = stack.enter_context(_converted(server, count))
+            databases[name] = stack.enter_context(owner(fields))
         taken = in_turns(
             rounds,
             first_too=small,
@@ -55,26 +53,16 @@ def rows(server: Server, *, small: bool) -> Iterator[Ratio]:
     )
 
 
-def _filled_with(count: int) -> Any:
+def _converted(server: Server, count: int) -> millions.Filled:
     def fill(fields: Fields) -> None:
-        with said(f"{count:,} payments, most of them converted"):
-            client(fields, millions.CLIENT)
-            each = count // BATCHES
-            for number in range(BATCHES - 1):
-                name = f"{millions.CONVERTED[:-2]}{number:02}"
-                millions.payments(
-                    fields,
-                    each,
-                    "converted",
-                    first=10**12 + number * 10**9,
-                    batch=name,
-                    share=1,
-                )
-                millions.batch(fields, name, "distributed", each)
-            millions.payments(fields, each, "pending", first=1)
-            millions.settled(fields)
+        each = count // BATCHES
+        for number in range(BATCHES - 1):
+            name, first = f"{millions.CONVERTED[:-2]}{number:02}", 10**12 + number * 10**9
+            millions.payments(fields, each, "converted", first=first, batch=name, share=1)
+            millions.batch(fields, name, "distributed", each)
+        millions.payments(fields, each, "pending", first=1)
 
-    return fill
+    return millions.filled(server, count, "payments, most of them converted", fill)
 
 
 def _all(database: Database) -> float:

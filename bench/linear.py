@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from bench import claim, distribute, millions
@@ -24,19 +25,14 @@ def _of(
     name: str,
     sizes: tuple[int, ...],
     rounds: int,
-    prepare: Callable[[Server, int], Any],
-    act: Callable[[Fields, int], float],
+    prepare: Callable[[Server, int], millions.Filled],
+    act: millions.Act,
 ) -> Ratio:
     with ExitStack() as stack:
         ready = {size: stack.enter_context(prepare(server, size)) for size in sizes}
-        taken = in_turns(
-            rounds,
-            first_too=True,
-            **{
-                str(size): lambda size=size: server.on_a_copy(ready[size], act, size) / size
-                for size in sizes
-            },
-        )
+        runs = {str(size): partial(server.on_a_copy, ready[size], act, size) for size in sizes}
+        seconds = in_turns(rounds, first_too=True, **runs)
+    taken = {size: [each / int(size) for each in seconds[size]] for size in seconds}
     largest, others = taken[str(sizes[-1])], [taken[str(size)] for size in sizes[:-1]]
     fastest = [min(each) for each in zip(*others, largest, strict=True)]
     slowest = [max(each) for each in zip(*others, largest, strict=True)]

@@ -1,12 +1,17 @@
 """Payments by the million, straight into the tables: what a benchmark begins with."""
 
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, closing
+from functools import partial
 from typing import Any
 
-from bench.server import connect
+from bench.measure import in_turns, said, seconds_of
+from bench.rows import client
+from bench.server import Server, connect
 
 Fields = Mapping[str, Any]
+Filled = AbstractContextManager[dict[str, Any]]  # the fields of a database that is gone afterwards
+Act = Callable[[Fields, int], float]  # on a database with that many payments; seconds
 MILLION = 1_000_000
 CLIENT = "7"
 BATCH = "6f1c2f0e-0000-4000-8000-000000000001"
@@ -23,6 +28,36 @@ SELECT (%(first)s + number)::text, 'nowpayments', %(client)s, %(state)s, 'pendin
     %(batch)s, %(share)s
 FROM (SELECT number, {wei} AS wei FROM generate_series(1, %(count)s) AS number) AS each
 """
+
+
+def filled(server: Server, count: int, what: str, fill: Callable[[Fields], None]) -> Filled:
+    """A database of one client with what `fill` puts there, as it is some time after."""
+
+    def put(fields: Fields) -> None:
+        with said(f"{count:,} {what}"):
+            client(fields, CLIENT)
+            fill(fields)
+            settled(fields)
+
+    return server.prepared(put)
+
+
+def on_copies(
+    server: Server, prepare: Callable[[Server, int], Filled], *, small: bool, **acts: Act
+) -> tuple[int, dict[str, list[float]]]:
+    """(how many payments, seconds of every round of every act), each on rows nobody has touched."""
+    count, rounds = (2000, 1) if small else (MILLION, 3)
+    with prepare(server, count) as fields:
+        runs = {name: partial(server.on_a_copy, fields, act, count) for name, act in acts.items()}
+        return count, in_turns(rounds, first_too=True, **runs)
+
+
+def updated(fields: Fields, count: int, statement: str) -> float:
+    """Seconds of one statement as the owner, which touches that many rows."""
+    with closing(connect(fields)) as connection, connection.cursor() as cursor:
+        taken = seconds_of(lambda: cursor.execute(statement, {"batch": BATCH}))
+        assert cursor.rowcount == count
+        return taken
 
 
 def payments(

@@ -107,8 +107,14 @@ def connect(fields: Fields) -> Any:
 @contextmanager
 def ledger(fields: Fields, statement_seconds: int = 3600) -> Iterator[Database]:
     """The product's Database, logged in as its ledger functions are."""
-    found = login(fields, "ledger")
-    database = Database(lambda _fresh: found, statement_seconds=statement_seconds)
+    with owner(login(fields, "ledger"), statement_seconds) as database:
+        yield database
+
+
+@contextmanager
+def owner(fields: Fields, statement_seconds: int = 3600) -> Iterator[Database]:
+    """The product's Database, logged in as the fields say."""
+    database = Database(lambda _fresh: fields, statement_seconds=statement_seconds)
     with closing(database):
         yield database
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from bench import millions
 from bench.claim import POLICY
-from bench.measure import Ratio, in_turns, ratio, said, seconds_of
-from bench.rows import client, price
+from bench.measure import Ratio, in_turns, ratio, seconds_of
+from bench.rows import price
 from bench.server import Server, ledger
 from microbatch.conversion.checking import check_threshold
 from microbatch.platform.database import Database
@@ -23,7 +23,7 @@ def rows(server: Server, *, small: bool) -> Iterator[Ratio]:
     with ExitStack() as stack:
         databases = {}
         for name, count in (("few", few), ("many", many)):
-            fields = stack.enter_context(server.prepared(_filled_with(count)))
+            fields = stack.enter_context(_completed(server, count))
             databases[name] = stack.enter_context(ledger(fields))
         taken = in_turns(
             rounds,
@@ -43,24 +43,15 @@ def rows(server: Server, *, small: bool) -> Iterator[Ratio]:
     )
 
 
-def _filled_with(count: int) -> Any:
+def _completed(server: Server, count: int) -> millions.Filled:
     def fill(fields: Fields) -> None:
-        with said(f"{count:,} completed payments"):
-            client(fields, millions.CLIENT)
-            price(fields)
-            millions.payments(
-                fields,
-                count,
-                "converted",
-                batch=millions.CONVERTED,
-                share=1,
-                body_bytes=0,
-            )
-            millions.batch(fields, millions.CONVERTED, "distributed", count)
-            millions.payments(fields, PENDING, "pending", first=1)
-            millions.settled(fields)
+        price(fields)
+        done = millions.CONVERTED
+        millions.payments(fields, count, "converted", batch=done, share=1, body_bytes=0)
+        millions.batch(fields, done, "distributed", count)
+        millions.payments(fields, PENDING, "pending", first=1)
 
-    return fill
+    return millions.filled(server, count, "completed payments", fill)
 
 
 def _check(database: Database) -> float:

@@ -1,4 +1,7 @@
-"""Canary deployments: a tenth of the calls go to a new version first, and it alone is judged.
+"""Canary deployments: a part of the calls goes to a new version first, and it alone is judged.
+
+A schedule calls too rarely for a tenth of its calls to say anything: its function's new version
+gets nearly all of them, and may be taken back until two have come.
 
 The alarms are of one version each, by their dimension and by their name: a new version begins with
 new ones that never rang. So an alarm of the version before cannot stop the fix for it.
@@ -21,7 +24,10 @@ from microbatch.platform.observability import UNHANDLED
 PERIOD = Duration.minutes(1)
 ERRORS_MAX_PERCENT = 5
 DURATION_MAX_PERCENT = 80  # of its time-out, for the slowest of a hundred
+CANARY_MINUTES = 5
 CONFIGURATION = codedeploy.LambdaDeploymentConfig.CANARY_10_PERCENT_5_MINUTES
+SCHEDULED_PERCENT = 90
+SCHEDULED_CALLS = 2
 
 
 class Rollout(Construct):
@@ -54,7 +60,7 @@ class Rollout(Construct):
             deployment_group_name=function.name,
             role=self._role,
             alias=function.live,
-            deployment_config=CONFIGURATION,
+            deployment_config=self._configuration(scope, function),
             alarms=[
                 self._errors(scope, function),
                 self._slow(scope, function),
@@ -66,6 +72,21 @@ class Rollout(Construct):
         )
         # The calls move only when the group knows the alarms of this version.
         function.live.node.add_dependency(group)
+
+    def _configuration(
+        self, scope: Construct, function: StageFunction
+    ) -> codedeploy.ILambdaDeploymentConfig:
+        if not function.stage.schedule:
+            return CONFIGURATION
+        period_minutes = self._environment.period_minutes(function.stage.schedule)
+        return codedeploy.LambdaDeploymentConfig(
+            scope,
+            "Configuration",
+            traffic_routing=codedeploy.TimeBasedCanaryTrafficRouting(
+                interval=Duration.minutes(SCHEDULED_CALLS * period_minutes + CANARY_MINUTES),
+                percentage=SCHEDULED_PERCENT,
+            ),
+        )
 
     def _errors(self, scope: Construct, function: StageFunction) -> cloudwatch.Alarm:
         """Calls that ended in an error: a crash, a time-out, out of memory, an import."""
@@ -83,7 +104,11 @@ class Rollout(Construct):
     def _slow(self, scope: Construct, function: StageFunction) -> cloudwatch.Alarm:
         duration = _of_version(function, "Duration", "p99")
         milliseconds = function.stage.timeout_seconds * 10 * DURATION_MAX_PERCENT
-        return _alarm(scope, function, "slow", duration, above=milliseconds, of_last=3)
+        schedule = function.stage.schedule
+        rarely = bool(schedule) and self._environment.period_minutes(schedule) > 1
+        # of calls that are minutes apart no two are slow within three minutes
+        of_last = 1 if rarely else 3
+        return _alarm(scope, function, "slow", duration, above=milliseconds, of_last=of_last)
 
     def _unhandled(self, scope: Construct, function: StageFunction) -> cloudwatch.Alarm:
         """Messages that met a bug: the call ends well, the message is retried."""

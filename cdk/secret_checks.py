@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from cdk.config import Environment
 from cdk.secret_store import PAYMENTS_WEBHOOK, SIGNING_KEYS, WALLET_KEY
 from cdk.stages import DATABASE_LOGINS, DATABASE_OWNER
-from microbatch.errors import ConfigurationError, MicrobatchError, RetryLater
+from microbatch.errors import ConfigurationError, KeyDenied, MicrobatchError, RetryLater
 from microbatch.platform.secrets import SIGNING_KEY_CHARACTERS_MIN
 from microbatch.vendors import alchemy, standard_webhooks
-from microbatch.vendors.changenow import ChangeNow, KeyDenied
+from microbatch.vendors.changenow import ChangeNow
 from microbatch.vendors.ethereum.key_signer import KeySigner
 from microbatch.vendors.ethereum.rpc import Rpc, quantity
 from microbatch.wiring.parts import LOGIN_FIELDS, OPTIONAL_SECRETS

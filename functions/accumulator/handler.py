@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -22,4 +21,4 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
     left = wiring.together(event, credit_many, wiring.intake_policy)
     if not left["Records"]:
         return {"batchItemFailures": []}
-    return process_partial_response(left, record_handler, wiring.processor(), context)
+    return wiring.each(left, record_handler, context)

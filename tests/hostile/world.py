@@ -86,7 +86,7 @@ class World(Pipeline):
         self.exchange = WaitingExchange(self.chain)
         self.signer = KeySigner("0x" + secrets.token_hex(32))
         self.wallet = self.signer.address.lower()
-        self._payment_numbers = iter(range(1, 100_000))
+        self._payment_numbers = itertools.count(1)
         self._token_clients = itertools.count(1000)
 
     def fund(self, eth: int = 100, wallet: str = "") -> None:

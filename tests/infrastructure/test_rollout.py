@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from cdk.rollout import DURATION_MAX_PERCENT, ERRORS_MAX_PERCENT
+from cdk.rollout import CANARY_MINUTES, DURATION_MAX_PERCENT, ERRORS_MAX_PERCENT
 from cdk.stages import BY_NAME, STAGES
 from microbatch.platform import observability
 from tests.infrastructure.conftest import _synthesize
 from tests.infrastructure.deployed import Deployed, Properties
 
 CALLED = {stage.name for stage in STAGES if stage.queues or stage.routes or stage.schedule}
+SCHEDULED = {stage.name for stage in STAGES if stage.schedule}
 
 
 @pytest.fixture(params=["prod", "dev"])
@@ -95,12 +96,32 @@ def test_a_schedule_may_invoke_the_alias_only(deployed: Deployed) -> None:
 def test_a_tenth_of_the_calls_comes_first_and_any_trouble_takes_it_back(on_aws: Deployed) -> None:
     for stage in CALLED:
         group = group_of(on_aws, stage)
-        assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
+        if stage not in SCHEDULED:
+            usual = "CodeDeployDefault.LambdaCanary10Percent5Minutes"
+            assert group["DeploymentConfigName"] == usual
         assert group["AutoRollbackConfiguration"]["Enabled"] is True
         assert set(group["AutoRollbackConfiguration"]["Events"]) == {
             *("DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST", "DEPLOYMENT_STOP_ON_ALARM"),
         }
         assert group["DeploymentStyle"]["DeploymentOption"] == "WITH_TRAFFIC_CONTROL"
+
+
+def test_what_a_schedule_calls_is_tried_on_calls_that_really_come(on_aws: Deployed) -> None:
+    configured = on_aws.of_type("AWS::CodeDeploy::DeploymentConfig")
+
+    assert {"threshold_check", "payout_scheduler", "reconciler"} == SCHEDULED
+    for stage in SCHEDULED:
+        period_minutes = on_aws.environment.period_minutes(BY_NAME[stage].schedule)
+        config = configured[group_of(on_aws, stage)["DeploymentConfigName"]["Ref"]]
+        assert config["ComputePlatform"] == "Lambda"
+        routing = config["TrafficRoutingConfig"]
+        assert routing["Type"] == "TimeBasedCanary"
+        minutes = routing["TimeBasedCanary"]["CanaryInterval"]
+        calls = (minutes - CANARY_MINUTES) // period_minutes  # and time to hear of the last one
+        old_ones_share = 1 - routing["TimeBasedCanary"]["CanaryPercentage"] / 100
+        assert 0 < old_ones_share**calls <= 0.01 + 1e-9  # so often no call meets the new version
+        slow = alarms_of(on_aws, stage)["slow"]
+        assert (period_minutes > 1) == (slow["EvaluationPeriods"] == slow["DatapointsToAlarm"] == 1)
 
 
 def test_who_is_called_by_a_person_alone_has_nobody_to_try_a_version_on(on_aws: Deployed) -> None:

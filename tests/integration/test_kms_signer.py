@@ -79,12 +79,12 @@ def wired(monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], key_id: str
     variables = {"WALLET_KEY_SOURCE": "kms", "WALLET_KMS_KEY_ID": key_id, "NO_PROXY": "*"}
     for name, value in (settings | variables).items():
         monkeypatch.setenv(name, value)
-    for made in (parts.signers, parts.aws_client):
+    for made in (parts._kms_signers, parts.aws_client):
         made.cache_clear()
     try:
         yield
     finally:
-        for made in (parts.signers, parts.aws_client):
+        for made in (parts._kms_signers, parts.aws_client):
             made.cache_clear()
 
 

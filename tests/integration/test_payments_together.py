@@ -1,5 +1,6 @@
 """What SQS delivers at once is stored in one transaction, as if it had come one by one."""
 
+import json
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -15,6 +16,21 @@ from microbatch.messages import EventOccurred, Outgoing, PaymentReceived
 from microbatch.platform.database import Database
 from tests.fakes.pipeline import Pipeline
 from tests.integration.doors import Doors, everything, signed
+
+FIRST_COMMIT_FAILS = """
+CREATE SEQUENCE commits;
+CREATE FUNCTION refuse_the_first() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF nextval('commits') = 1 THEN
+        RAISE EXCEPTION 'as a fail-over would' USING ERRCODE = 'serialization_failure';
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER refuses AFTER INSERT ON payments
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse_the_first();
+GRANT USAGE ON commits TO PUBLIC;
+"""
 
 
 def new(payment_id: str, eth: str = "0.01", client_id: str = "7", **rest: Any) -> PaymentReceived:
@@ -228,3 +244,18 @@ def test_what_was_stored_and_not_told_is_told_when_it_comes_again(
     assert len(before["payments"]) == 2
     assert everything(database) == before
     assert len({event.event_id for event in told_of(doors)}) == 2
+
+
+def test_what_was_not_committed_is_not_counted(
+    doors: Doors, pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pipeline.database.transaction() as tx:
+        tx.execute(FIRST_COMMIT_FAILS)
+    capsys.readouterr()
+
+    assert doors.deliver("payments", *(signed("payments", new(each)) for each in "123")) == 0
+
+    assert len(pipeline.rows("SELECT payment_id FROM payments")) == 3
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line[:1] == "{"]
+    credited = [line["payments_credited"] for line in lines if "payments_credited" in line]
+    assert sum(map(sum, credited)) == 3

@@ -6,8 +6,8 @@ from contextlib import suppress
 import pytest
 import requests
 
-from microbatch.errors import ConfigurationError, RetryLater
-from microbatch.vendors.changenow import ChangeNow, ExchangeError, KeyDenied, client
+from microbatch.errors import ConfigurationError, KeyDenied, RetryLater
+from microbatch.vendors.changenow import ChangeNow, ExchangeError, client
 from tests.unit.changenow_bodies import (
     CREATED,
     KEY,

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from microbatch.errors import RetryLater
-from microbatch.vendors.changenow import AddressVerdict, ChangeNow, ExchangeError, KeyDenied, Pair
+from microbatch.errors import KeyDenied, RetryLater
+from microbatch.vendors.changenow import AddressVerdict, ChangeNow, ExchangeError, Pair
 from tests.unit.changenow_bodies import (
     CREATED,
     KEY,

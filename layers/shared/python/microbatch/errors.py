@@ -2,6 +2,7 @@
 
 MicrobatchError
 ├── RetryLater              try the same message again later (429, 5xx, timeout, no connection)
+│   └── KeyDenied           an outside party does not take our key: who calls reads it again, once
 └── PermanentFailure        trying again cannot help: dead-letter queue, at once, with the reason
     ├── ConfigurationError  a setting or secret is missing or malformed: the function does not start
     ├── InvalidInput        what somebody sent cannot be right; the text names the field and the fix
@@ -24,6 +25,10 @@ class MicrobatchError(Exception):
 
 class RetryLater(MicrobatchError):
     """Something outside is unwell; the same message may succeed later."""
+
+
+class KeyDenied(RetryLater):
+    """An outside party finds our key missing, wrong or not enabled: an operator's to repair."""
 
 
 class PermanentFailure(MicrobatchError):

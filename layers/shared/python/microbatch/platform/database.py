@@ -12,7 +12,7 @@ import psycopg2
 from psycopg2 import errors, extensions, extras
 
 from microbatch.errors import ConfigurationError, RetryLater
-from microbatch.platform.observability import logger
+from microbatch.platform.observability import count_all, counted_later, logger
 
 STATEMENT_SECONDS = 25  # less than a ledger function may run
 LOCK_SECONDS = 10
@@ -92,7 +92,8 @@ class Transaction:
         name, point = f"savepoint_{self._savepoints}", Savepoint()
         self._cursor.execute(f"SAVEPOINT {name}")
         try:
-            yield point
+            with counted_later() as counted:
+                yield point
         except BaseException:
             with suppress(psycopg2.Error):  # the connection may be what broke
                 self._undo(name)
@@ -101,6 +102,7 @@ class Transaction:
             self._undo(name)
         else:
             self._cursor.execute(f"RELEASE SAVEPOINT {name}")
+            count_all(counted)
 
     def _undo(self, name: str) -> None:
         self._cursor.execute(f"ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}")
@@ -141,11 +143,13 @@ class Database:
         try:
             cursor = self._begin()
             try:
-                yield Transaction(cursor)
+                with counted_later() as counted:
+                    yield Transaction(cursor)
                 self._commit(cursor)
             except BaseException:
                 self._roll_back(cursor)
                 raise
+            count_all(counted)
         except psycopg2.Error as error:
             if isinstance(error, _DEMOTED):
                 self.close()

@@ -6,8 +6,9 @@ once more with the stage. So two environments in one account never ring for each
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from decimal import Decimal
 
 from aws_lambda_powertools import Logger, Metrics
@@ -16,8 +17,10 @@ from aws_lambda_powertools.warnings import PowertoolsUserWarning
 
 __all__ = [
     "count",
+    "count_all",
     "count_in_stage",
     "count_unhandled",
+    "counted_later",
     "flush_stage",
     "follow",
     "following",
@@ -45,6 +48,8 @@ _place = {"environment": UNIDENTIFIED, "stage": UNIDENTIFIED}
 _in_stage: list[tuple[str, int]] = []
 _followed: list[dict[str, str]] = []
 _rehearsing: list[bool] = []
+# of each thread by itself: a transaction has what was counted in it, and nobody else's
+_put_aside: ContextVar[list[tuple[str, int]] | None] = ContextVar("put_aside", default=None)
 
 
 @contextmanager
@@ -77,10 +82,38 @@ def follow(**ids: str) -> None:
 
 
 def count(name: str, value: int = 1) -> None:
-    """Adds to a counter of the environment, which leaves with the invocation's metrics."""
+    """Adds to a counter of the environment, which leaves with the invocation's metrics.
+
+    In a transaction, or a savepoint's block, it does so once that has ended well.
+    """
     if _rehearsing:
         return
+    put_aside = _put_aside.get()
+    if put_aside is not None:
+        put_aside.append((name, value))
+        return
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+
+
+def count_all(counted: Iterable[tuple[str, int]]) -> None:
+    """Adds to each of these counters."""
+    for name, value in counted:
+        count(name, value)
+
+
+@contextmanager
+def counted_later() -> Iterator[list[tuple[str, int]]]:
+    """A block whose counts are put aside: what it did may still be undone, and is not counted then.
+
+    Whoever opens it calls `count_all` with what it gives, once the block's work is sure to stay.
+    """
+    around = _put_aside.get()
+    counted: list[tuple[str, int]] = []
+    _put_aside.set(counted)
+    try:
+        yield counted
+    finally:
+        _put_aside.set(around)
 
 
 def gauge(name: str, value: int | Decimal, **dimensions: str) -> None:

@@ -8,7 +8,6 @@ from microbatch.wiring.parts import (
     database,
     event_bus,
     node,
-    processor,
     signers,
     zone_logins,
 )
@@ -24,6 +23,7 @@ from microbatch.wiring.policies import (
     reconciler_policies,
     swap_policy,
 )
+from microbatch.wiring.queue_events import each, together
 from microbatch.wiring.steps import (
     ask,
     health_probes,
@@ -31,7 +31,6 @@ from microbatch.wiring.steps import (
     one_by_one,
     send,
     step,
-    together,
     transact,
     webhook,
 )
@@ -44,6 +43,7 @@ __all__ = [
     "checked",
     "conversion_policy",
     "database",
+    "each",
     "event_bus",
     "health_probes",
     "host_wallets",
@@ -56,7 +56,6 @@ __all__ = [
     "operate",
     "operator_surroundings",
     "payout_policy",
-    "processor",
     "reconciler_policies",
     "send",
     "signers",

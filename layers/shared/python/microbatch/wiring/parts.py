@@ -3,8 +3,8 @@
 Every getter imports what it makes inside itself, so that a door pays only for what it uses.
 """
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from microbatch.wiring.environment import (
     trace_header,
     whole_number,
 )
+from microbatch.wiring.invocation import queue_named
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -147,8 +148,7 @@ def retry_policy() -> "RetryPolicy":
 
 def queue_name(record: "SQSRecord") -> str:
     """The plain name of the queue a record came from."""
-    deployed = str(record.event_source_arn).rsplit(":", 1)[-1]
-    return deployed.removeprefix(setting("RESOURCE_PREFIX"))
+    return queue_named(str(record.event_source_arn))
 
 
 def queue_of(record: "SQSRecord") -> "QueueAddress":
@@ -159,12 +159,15 @@ def queue_of(record: "SQSRecord") -> "QueueAddress":
     return QueueAddress(name, queue_urls()[name], dead_letter_urls()[name])
 
 
-@cache
-def changenow() -> "ChangeNow":
-    """The exchange."""
+def changenow(fresh: bool = False) -> "ChangeNow":
+    """The exchange, with its key as it is now; `fresh` does not take a kept one."""
+    return _changenow(secrets().text("CHANGENOW_API_KEY", fresh))
+
+
+@lru_cache(maxsize=1)  # by the secret's text, here and below: another text makes another client
+def _changenow(key: str) -> "ChangeNow":
     from microbatch.vendors.changenow import ChangeNow  # noqa: PLC0415
 
-    key = secrets().text("CHANGENOW_API_KEY")
     return ChangeNow(setting("CHANGENOW_URL"), key, heard=_heard_exchange)
 
 
@@ -184,13 +187,16 @@ def event_bus() -> "EventBus":
     return EventBus(aws_client("events"), setting("EVENT_BUS_NAME"))
 
 
-@cache
-def node() -> "Node | Nodes":
+def node(fresh: bool = False) -> "Node | Nodes":
     """The Ethereum node; several URLs, separated by white space, are several nodes."""
+    return _node(secrets().text("ETHEREUM_RPC_URL", fresh))
+
+
+@lru_cache(maxsize=1)
+def _node(urls: str) -> "Node | Nodes":
     from microbatch.vendors.ethereum.node import Node  # noqa: PLC0415
 
-    urls = secrets().text("ETHEREUM_RPC_URL").split()
-    first, *others = (Node(url, heard=_heard_node) for url in urls)
+    first, *others = (Node(url, heard=_heard_node) for url in urls.split())
     if not others:
         return first
     from microbatch.vendors.ethereum.nodes import Nodes  # noqa: PLC0415
@@ -206,29 +212,35 @@ def _heard_node(answered: bool) -> None:
         count("node_failures")
 
 
-@cache
 def signers() -> "Signers":
     """The host wallets' keys, by address: in a secret, by white space, or inside KMS."""
     source = setting("WALLET_KEY_SOURCE")
     if source not in ("secret", "kms"):
         raise ConfigurationError("setting WALLET_KEY_SOURCE is neither secret nor kms")
-    held = _kms_signers() if source == "kms" else _secret_signers()
-    return {each.address.lower(): each for each in held}
+    if source == "kms":
+        return _kms_signers(setting("WALLET_KMS_KEY_ID"))
+    return _secret_signers(secrets().text("HOST_WALLET_PRIVATE_KEY"))
 
 
-def _secret_signers() -> "list[Signer]":
+@lru_cache(maxsize=1)
+def _secret_signers(keys: str) -> "Signers":
     from microbatch.vendors.ethereum.key_signer import KeySigner  # noqa: PLC0415
 
-    return [KeySigner(key) for key in secrets().text("HOST_WALLET_PRIVATE_KEY").split()]
+    return _by_address([KeySigner(key) for key in keys.split()])
 
 
-def _kms_signers() -> "list[Signer]":
+@lru_cache(maxsize=1)
+def _kms_signers(key_ids: str) -> "Signers":
     from microbatch.platform.kms import KmsKey  # noqa: PLC0415
     from microbatch.vendors.ethereum.kms_signer import KmsSigner  # noqa: PLC0415
 
     # It is called under the wallet's lock, so others wait for as long as it takes.
     client = aws_client("kms", connect_seconds=KMS_SECONDS_MAX, read_seconds=KMS_SECONDS_MAX)
-    return [KmsSigner(KmsKey(client, key_id)) for key_id in setting("WALLET_KMS_KEY_ID").split()]
+    return _by_address([KmsSigner(KmsKey(client, key_id)) for key_id in key_ids.split()])
+
+
+def _by_address(held: "Sequence[Signer]") -> "Signers":
+    return {each.address.lower(): each for each in held}
 
 
 @cache

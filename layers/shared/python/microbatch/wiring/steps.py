@@ -2,20 +2,19 @@
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence, Set
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from microbatch import messages
 from microbatch.errors import (
     ConfigurationError,
-    ExpiredToken,
     InvalidToken,
-    MicrobatchError,
+    KeyDenied,
     RetryLater,
 )
 from microbatch.messages import QUEUES, Announcement, Outgoing
+from microbatch.wiring.invocation import request_in
 from microbatch.wiring.parts import (
     checked,
     database,
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
     from microbatch.webhook import Receiver
-
-
-Together: TypeAlias = tuple[Set[str], list[Outgoing]]  # which messages are done, what they send
 
 # As API Gateway hands it over, base64 or not; itself it would take 10 MB. What a sender may send at
 # most is its receiver's business.
@@ -151,66 +147,22 @@ def step(record: "SQSRecord", act: Callable[..., list[Outgoing]], *arguments: An
     _hand_on(transact(lambda tx, now: act(message, tx, now, *arguments)))
 
 
-def together(
-    event: Mapping[str, Any], act: Callable[..., Together], policy: Callable[[], object]
-) -> dict[str, Any]:
-    """Act on an event's records in one transaction, as far as it goes; the event of what is left.
-
-    Whatever goes wrong concerns all of them, so that nothing is done: each takes its own step
-    then, and is judged by that alone.
-    """
-    from microbatch.platform.observability import count_unhandled, logger  # noqa: PLC0415
-
-    done: Set[str]
-    try:
-        checked()
-        readable = _readable(event["Records"])
-        done, outgoing = transact(lambda tx, now: act(readable, tx, now, policy()))
-        send(outgoing)
-    except MicrobatchError as error:
-        _warn("not_done_together", type(error).__name__)
-        return {**event}
-    except Exception:
-        count_unhandled()
-        logger.exception("not_done_together")
-        return {**event}
-    _count_done([each for each in event["Records"] if each["messageId"] in done])
-    return {
-        **event,
-        "Records": [each for each in event["Records"] if each["messageId"] not in done],
-    }
-
-
-def _count_done(records: Sequence[dict[str, Any]]) -> None:
-    """Count what was handled together; of their ages the greatest is what anybody looks at."""
-    from microbatch.platform.observability import count_in_stage, flush_stage  # noqa: PLC0415
-    from microbatch.platform.retry import count_greatest_age  # noqa: PLC0415
-
-    if records:
-        count_greatest_age(records, utc_now())
-        count_in_stage("processed", len(records))
-    flush_stage()
-
-
-def _readable(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """By id, the messages of the records that hold one; all are of one queue."""
-    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord  # noqa: PLC0415
-
-    queue = queue_name(SQSRecord(records[0]))
-    keys, now = secrets().signing_keys(QUEUES[queue].key), utc_now()
-    found = {}
-    for record in records:
-        with suppress(InvalidToken, ExpiredToken):
-            found[record["messageId"]] = messages.read(queue, record["body"], keys, now)
-    return found
-
-
 def ask(
-    record: "SQSRecord", act: Callable[..., list[Outgoing]], outside: Callable[[], object]
+    record: "SQSRecord", act: Callable[..., list[Outgoing]], outside: Callable[..., object]
 ) -> None:
-    """An outbound stage: decode, one call to the outside, send its answer."""
-    message = decoded(record)
-    _hand_on(act(message, outside(), utc_now()))
+    """An outbound stage: decode, one call to the outside, send its answer.
+
+    A key that was changed a moment ago is read again before its denial is believed.
+    """
+    message, party = decoded(record), outside()
+    try:
+        outgoing = act(message, party, utc_now())
+    except KeyDenied:
+        renewed = outside(fresh=True)
+        if renewed is party:
+            raise
+        outgoing = act(message, renewed, utc_now())
+    _hand_on(outgoing)
 
 
 def _hand_on(outgoing: list[Outgoing]) -> None:
@@ -224,11 +176,12 @@ def _hand_on(outgoing: list[Outgoing]) -> None:
         count_in_stage("not_yet", asked_again)
 
 
-def webhook(
-    event: Mapping[str, Any], routes: Mapping[str, tuple[str, "Receiver"]], *arguments: Any
-) -> Any:
-    """An edge stage: verify and read the raw body, queue, and only then answer."""
-    body = event.get("body") or ""
+def webhook(event: Any, routes: Mapping[str, tuple[str, "Receiver"]], *arguments: Any) -> Any:
+    """An edge stage: verify and read the raw body, queue, and only then answer.
+
+    Raises InvalidInput when it is not the function's own event.
+    """
+    body = request_in(event, routes).get("body") or ""
     if len(body) > BODY_CHARACTERS_MAX:  # before anything is read, decoded or hashed for anybody
         return http_answer(413, {"error": "the body is too large"})
     checked()

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Literal
 
 from microbatch.codec import STR_MAX_BYTES
-from microbatch.errors import PermanentFailure, RetryLater
+from microbatch.errors import KeyDenied, PermanentFailure, RetryLater
 from microbatch.vendors.wire import cut, decimal_text, read_json
 
 DENIALS = frozenset({"unauthorized", "forbidden", "invalid_api_key"})
@@ -25,10 +25,6 @@ class ExchangeError(PermanentFailure):
         self.detail = cut(detail)
         self.minimum = minimum
         self.maximum = maximum
-
-
-class KeyDenied(RetryLater):
-    """The API key is missing, wrong or not enabled for this call: an operator's to repair."""
 
 
 class Missing(RetryLater):

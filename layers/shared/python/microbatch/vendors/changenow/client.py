@@ -13,12 +13,11 @@ from typing import Literal
 import requests
 from requests.adapters import HTTPAdapter
 
-from microbatch.errors import ConfigurationError, InvalidInput, RetryLater
+from microbatch.errors import ConfigurationError, InvalidInput, KeyDenied, RetryLater
 from microbatch.vendors.changenow.addresses import AddressVerdict, verdict_in
 from microbatch.vendors.changenow.answers import (
     Answer,
     ExchangeError,
-    KeyDenied,
     Missing,
     amount_in,
     read_answer,

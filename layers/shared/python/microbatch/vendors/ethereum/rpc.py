@@ -14,7 +14,7 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
-from microbatch.errors import ConfigurationError, RetryLater
+from microbatch.errors import ConfigurationError, KeyDenied, RetryLater
 from microbatch.vendors.wire import cut
 
 TIMEOUT_SECONDS = 5
@@ -139,7 +139,10 @@ class Rpc:
                 return json.loads(response.content)
         except (requests.RequestException, ValueError, RecursionError) as error:
             raise RetryLater(f"Ethereum node {method}: {type(error).__name__}") from None
-        raise RetryLater(f"Ethereum node {method}: HTTP {response.status_code}")
+        failed = f"Ethereum node {method}: HTTP {response.status_code}"
+        if response.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise KeyDenied(f"{failed}: check the key in the secret ETHEREUM_RPC_URL")
+        raise RetryLater(failed)
 
 
 def _call(method: str, params: Sequence[object], number: int = 0) -> dict[str, object]:

@@ -1,0 +1,81 @@
+"""An event of SQS: its records one by one, or all at once as far as that goes."""
+
+from collections.abc import Callable, Sequence, Set
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from microbatch import messages
+from microbatch.errors import ExpiredToken, InvalidToken, MicrobatchError
+from microbatch.messages import QUEUES, Outgoing
+from microbatch.wiring.invocation import queue_named, records_in
+from microbatch.wiring.parts import checked, processor, secrets
+from microbatch.wiring.steps import send, transact, utc_now
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+Together: TypeAlias = tuple[Set[str], list[Outgoing]]  # which messages are done, what they send
+
+
+def each(event: Any, handle: "Callable[[SQSRecord], None]", context: "LambdaContext") -> Any:
+    """Handle an event's records one by one; which of them come again.
+
+    Raises InvalidInput when it is not the function's own event.
+    """
+    from aws_lambda_powertools.utilities.batch import process_partial_response  # noqa: PLC0415
+
+    return process_partial_response({"Records": records_in(event)}, handle, processor(), context)
+
+
+def together(
+    event: Any, act: Callable[..., Together], policy: Callable[[], object]
+) -> dict[str, Any]:
+    """Act on an event's records in one transaction, as far as it goes; the event of what is left.
+
+    Whatever goes wrong concerns all of them, so that nothing is done: each takes its own step
+    then, and is judged by that alone. Raises InvalidInput when it is not the function's own event.
+    """
+    from microbatch.platform.observability import count_unhandled, logger  # noqa: PLC0415
+
+    done: Set[str]
+    records = records_in(event)
+    try:
+        checked()
+        readable = _readable(records)
+        done, outgoing = transact(lambda tx, now: act(readable, tx, now, policy()))
+        send(outgoing)
+    except MicrobatchError as error:
+        logger.warning("not_done_together", reason=type(error).__name__)
+        return {**event}
+    except Exception:
+        count_unhandled()
+        logger.exception("not_done_together")
+        return {**event}
+    _count_done([record for record in records if record["messageId"] in done])
+    return {
+        **event,
+        "Records": [record for record in records if record["messageId"] not in done],
+    }
+
+
+def _count_done(records: Sequence[dict[str, Any]]) -> None:
+    """Count what was handled together; of their ages the greatest is what anybody looks at."""
+    from microbatch.platform.observability import count_in_stage, flush_stage  # noqa: PLC0415
+    from microbatch.platform.retry import count_greatest_age  # noqa: PLC0415
+
+    if records:
+        count_greatest_age(records, utc_now())
+        count_in_stage("processed", len(records))
+    flush_stage()
+
+
+def _readable(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """By id, the messages of the records that hold one; all are of one queue."""
+    queue = queue_named(records[0]["eventSourceARN"])
+    keys, now = secrets().signing_keys(QUEUES[queue].key), utc_now()
+    found = {}
+    for record in records:
+        with suppress(InvalidToken, ExpiredToken):
+            found[record["messageId"]] = messages.read(queue, record["body"], keys, now)
+    return found
