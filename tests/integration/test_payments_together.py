@@ -235,7 +235,7 @@ def test_what_was_stored_and_not_told_is_told_when_it_comes_again(
 ) -> None:
     messages = bodies(new("1"), new("2"))
     with monkeypatch.context() as patched:
-        patched.setitem(doors._urls, "events", doors._urls["events"] + "-away")
+        patched.setattr(doors, "_base_url", doors._base_url + "away-")
         assert doors.deliver("payments", *messages) == 2
     before = everything(database)
 
