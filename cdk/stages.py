@@ -103,7 +103,7 @@ STAGES: tuple[Stage, ...] = (
         routes=("POST /webhooks/nowpayments", "POST /webhooks/payments"),
         sends_to=("payments",),
         secrets=("NOWPAYMENTS_IPN_SECRET", "PAYMENTS_WEBHOOK_SECRET"),
-        timeout_seconds=3,
+        timeout_seconds=10,  # a cold start takes a second or two: whoever is cut off sends again
     ),
     _ledger(
         "accumulator",
@@ -125,7 +125,7 @@ STAGES: tuple[Stage, ...] = (
         sends_to=("swap-results",),
         secret="CHANGENOW_API_KEY",
         calls_per_turn=4,  # a key without ranges asks for the minimum as well
-        calls_per_second_max=7,
+        calls_per_second_max=5,
     ),
     _outbound(
         "swap_creator",
@@ -134,7 +134,7 @@ STAGES: tuple[Stage, ...] = (
         sends_to=("swap-results",),
         secret="CHANGENOW_API_KEY",
         calls_per_turn=2,  # the minimum too, where a pair is called inactive
-        calls_per_second_max=6,
+        calls_per_second_max=5,
     ),
     _outbound(
         "swap_monitor",

@@ -19,11 +19,11 @@ class Vendor:
     call_seconds_min: float
 
 
-# By the secret a vendor is reached with. ChangeNOW allows 30 a second and 1800 a minute: a fifth is
+# By the secret a vendor is reached with. ChangeNOW allows 30 a second and 1800 a minute: a third is
 # left free. Less than two instances of each of the four that ask it cannot be had; eight that did
-# nothing but wait for its answers would ask 27 times. A node's plan must allow what is here.
+# nothing but wait for its answers would ask 20 times. A node's plan must allow what is here.
 VENDORS = {
-    "CHANGENOW_API_KEY": Vendor(calls_per_second_max=24, call_seconds_min=0.3),
+    "CHANGENOW_API_KEY": Vendor(calls_per_second_max=20, call_seconds_min=0.4),
     "ETHEREUM_RPC_URL": Vendor(calls_per_second_max=40, call_seconds_min=0.05),
 }
 
