@@ -198,11 +198,10 @@ STAGES: tuple[Stage, ...] = (
         queues=("chain-requests",),
         sends_to=("chain-results", "swap-results"),
         secret="ETHEREUM_RPC_URL",
-        # Ten before signing; four or five for each of the bytes whose receipt may be there; and
-        # whoever looks for a nonce halves the chain. One call follows the other: more of them in a
-        # turn would ask no more often.
+        # Ten before signing, in one request; four or five for each of the bytes whose receipt may
+        # be there; and whoever looks for a nonce halves the chain, one call after the other.
         calls_per_turn=64,
-        calls_per_second_max=40,
+        calls_per_second_max=300,
         memory_mb=1024,
         ethereum=True,
     ),

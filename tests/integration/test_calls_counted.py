@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cdk.stages import BY_NAME, STAGES, Stage
+from cdk.vendors import VENDORS
 from microbatch.hostpay.outbound import answer, ask_status
 from microbatch.messages import (
     QUEUES,
@@ -101,13 +102,10 @@ def server() -> Iterator[StubServer]:
         yield stub
 
 
-def node_of(server: StubServer) -> Node:
+class LongChain(StubNode):
     """A node that finds one receipt, of a nonce's last bytes, and a nonce far back."""
-    StubNode(server)
-    before = server.answer
 
-    def answer_for(request: Request) -> Answer:
-        call = request.json()
+    def _one(self, call: dict[str, Any]) -> Answer:
         method, params = call["method"], call["params"]
         result: object = None
         if method == "eth_getTransactionCount" and params[1].startswith("0x"):
@@ -123,19 +121,23 @@ def node_of(server: StubServer) -> Node:
         elif method == "eth_getTransactionReceipt":
             result = receipt(transactionHash=params[0]) if params[0] in MINED else None
         else:
-            return before(request)
+            return super()._one(call)
         return told({"jsonrpc": "2.0", "id": call["id"], "result": result})
-
-    server.answer = answer_for
-    return Node(server.url)
 
 
 def calls_of(stage: Stage, kind: type[Message], server: StubServer) -> int:
+    """How many calls its turn makes, each of those that share a request."""
     on_chain = stage.name == "chain_gateway"
-    vendor = node_of(server) if on_chain else ChangeNow(server.url, "key")
+    if on_chain:
+        LongChain(server)
+    vendor = Node(server.url) if on_chain else ChangeNow(server.url, "key")
     server.requests.clear()
     ASKS[stage.name](asked(kind), vendor, NOW)
-    return len(server.requests)
+    said = [request.json() if request.body else {} for request in server.requests]
+    at_once = [len(each) if on_chain and isinstance(each, list) else 1 for each in said]
+    (secret,) = {*stage.secrets} & {*VENDORS}
+    assert max(at_once) <= VENDORS[secret].calls_at_once
+    return sum(at_once)
 
 
 @pytest.mark.parametrize(("stage", "kind"), KINDS, ids=lambda each: getattr(each, "__name__", ""))

@@ -23,7 +23,7 @@ GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO microbatch_ledger, microbatch_vau
 DROP TRIGGER transfer_attempts_repeat_the_first ON transfer_attempts;
 """
 WITNESS = "tests.mutation.witness"
-SECONDS_MAX = 240
+SECONDS_MAX = 600  # two at once, beside whatever else a machine of two processors does
 SECONDS_TO_END = 30  # a terminated run still ends its Anvil and its Postgres
 
 

@@ -35,7 +35,8 @@ LIBRARIES = ("boto3", "botocore", "psycopg2", "requests", "web3")
 # Of the standard library, what touches nothing but memory.
 PURE = frozenset(
     {
-        *("abc", "base64", "binascii", "collections", "contextlib", "dataclasses", "datetime"),
+        *("abc", "base64", "binascii", "collections", "contextlib", "contextvars", "dataclasses"),
+        "datetime",
         *("decimal", "enum", "fractions", "functools", "hashlib", "hmac", "http", "itertools"),
         *("json", "math", "pathlib", "re", "struct", "time", "types", "typing", "uuid"),
         "warnings",
