@@ -147,8 +147,10 @@ class Judge:
         stuck = behind_parked_transfers(self.page)
         return [
             str(row)
-            for row in (*self.page.batches, *self.page.payouts)
-            if row["announced_state"] != row["state"] and not stuck & ids_of(row)
+            for table in ("batches", "payouts")
+            for row in getattr(self.page, table)
+            if row["announced_state"] != row["state"]
+            and not (row["state"] in OPEN[table] and stuck & ids_of(row))
         ]
 
     def _waiting(self) -> list[str]:
