@@ -166,6 +166,7 @@ FAULTS = (
         '    if transfer.state not in ("confirmed", "settled"):\n',
         "    if False:\n",
         "a payout is called paid by a message that came late, when its transfer is out again",
+        guarded_by="the message itself, only sent of what is confirmed, which stays so",
     ),
     Fault(
         "gas_price_is_the_limit",
