@@ -85,6 +85,7 @@ def look_at_where_it_ended(page: Page, world: World, checks: list[Any]) -> None:
             available[row["client_id"]] = available.get(row["client_id"], 0) + units
     parked = {row["payout_id"] for row in page.payouts if row["state"] == "parked"}
     parked |= {row["batch_id"] for row in page.batches if row["state"] == "parked"}
+    parked |= behind_parked_transfers(page)
     for row in page.payments:
         client = clients[row["client_id"]]
         if (
@@ -99,6 +100,25 @@ def look_at_where_it_ended(page: Page, world: World, checks: list[Any]) -> None:
         for row in getattr(page, table):
             if row["state"] == "parked" and not _is_excused(row["reason"], world):
                 raise Wrong("nothing_is_parked_without_cause", f"{table}: {row}")
+
+
+def behind_parked_transfers(page: Page) -> set[str]:
+    """The swaps, batches and payouts that cannot go on before a person has looked at a transfer."""
+    found: set[str] = set()
+    swaps = {row["swap_id"]: row for row in page.swaps}
+    payouts = {row["unique_id"]: row for row in page.payouts}
+    for row in page.transfers:
+        if row["state"] == "parked":
+            swap, payout = swaps.get(row["swap_id"]), payouts.get(row["unique_id"])
+            found |= {row["swap_id"]} if swap else set()
+            found |= {swap["owner_id"]} if swap else set()
+            found |= {payout["payout_id"]} if payout else set()
+    return found
+
+
+def ids_of(row: dict[str, Any]) -> set[str]:
+    """What a batch, swap or payout goes by."""
+    return {row[name] for name in ("batch_id", "swap_id", "payout_id") if row.get(name)}
 
 
 def _why_here(

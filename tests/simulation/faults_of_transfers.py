@@ -56,6 +56,7 @@ FAULTS = (
         '        "SELECT first_nonce, next_nonce, status, pool_room FROM wallets"\n'
         '        " WHERE address = %(wallet)s AND chain_id = %(chain_id)s",\n',
         "two signers look at the same limits, and each spends what is left of them",
+        guarded_by="the key of the nonces: both take the same one, and one of them begins again",
     ),
     Fault(
         "nonce_is_given_again",
@@ -70,20 +71,6 @@ FAULTS = (
         "            UPDATE wallets SET next_nonce = next_nonce + 1\n",
         "            UPDATE wallets SET next_nonce = next_nonce + 1 + next_nonce % 2\n",
         "a nonce is left out: everything after it is stuck",
-    ),
-    Fault(
-        "in_flight_is_forgotten",
-        "hostpay/clearance.py",
-        "    if transfer.preflight_balance_wei - wallet.in_flight_cost_wei < needed:\n",
-        "    if transfer.preflight_balance_wei < needed:\n",
-        "more is signed than the wallet has: the last transfers are stuck, and all after them",
-    ),
-    Fault(
-        "tokens_in_flight_are_forgotten",
-        "hostpay/clearance.py",
-        "    left = (transfer.preflight_token_units or 0) - wallet.in_flight_token_units\n",
-        "    left = transfer.preflight_token_units or 0\n",
-        "two transfers are signed over the same USDT: one reverts, its gas gone",
     ),
     Fault(
         "wrong_unit_of_a_token",
@@ -179,6 +166,7 @@ FAULTS = (
         '    if transfer.state not in ("confirmed", "settled"):\n',
         "    if False:\n",
         "a payout is called paid by a message that came late, when its transfer is out again",
+        guarded_by="the message itself, only sent of what is confirmed, which stays so",
     ),
     Fault(
         "gas_price_is_the_limit",

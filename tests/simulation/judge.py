@@ -10,7 +10,7 @@ from cdk.settings import Settings
 from tests.simulation import seen_on_chain, seen_over_time
 from tests.simulation.books import Books, Page
 from tests.simulation.chain.transactions import Transaction, decoded
-from tests.simulation.ends import CHECK_WAITS
+from tests.simulation.ends import CHECK_WAITS, behind_parked_transfers, ids_of
 from tests.simulation.outcome import Wrong
 from tests.simulation.seen_depth import Depths
 from tests.simulation.sqs import NEVER_LOST, Held
@@ -144,10 +144,13 @@ class Judge:
         ]
 
     def _untold(self) -> list[str]:
+        stuck = behind_parked_transfers(self.page)
         return [
             str(row)
-            for row in (*self.page.batches, *self.page.payouts)
+            for table in ("batches", "payouts")
+            for row in getattr(self.page, table)
             if row["announced_state"] != row["state"]
+            and not (row["state"] in OPEN[table] and stuck & ids_of(row))
         ]
 
     def _waiting(self) -> list[str]:
@@ -189,12 +192,14 @@ class Judge:
     def _open(self) -> list[str]:
         """What has not ended; a transfer whose exchange a person has to look at has."""
         parked = {row["swap_id"] for row in self.page.swaps if row["state"] == "parked"}
+        stuck = behind_parked_transfers(self.page)
         return [
             str(row)
             for table, states in OPEN.items()
             for row in getattr(self.page, table)
             if row["state"] in states
             and not (row["state"] == "confirmed" and row.get("swap_id") in parked)
+            and not stuck & ids_of(row)
         ]
 
     def _messages(self) -> int:

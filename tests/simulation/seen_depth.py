@@ -24,6 +24,9 @@ class Depths:
             if depth < self.confirmations:
                 said = f"{each} at a depth of {depth}, not {self.confirmations}"
                 raise Wrong("nothing_is_believed_too_early", said)
+            if each[0] == "failed" and mined is not None and mined.number > chain.finalized:
+                said = f"{each} in block {mined.number}, final is {chain.finalized}"
+                raise Wrong("money_goes_back_only_when_it_is_final", said)
         self.believed = now
 
 
@@ -35,5 +38,6 @@ def _believed(page: Page) -> Iterator[tuple[str, ...]]:
         if row["state"] == "refunded" and row["refund_hash"]:
             yield "refunded", row["swap_id"], row["refund_hash"]
     for row in page.transfers:
-        if row["state"] in ("confirmed", "settled", "completed", "failed") and row["tx_hash"]:
-            yield "confirmed", row["unique_id"], row["tx_hash"]
+        if row["state"] in ("confirmed", "settled", "failed") and row["tx_hash"]:
+            ended = "failed" if row["state"] == "failed" else "confirmed"
+            yield ended, row["unique_id"], row["tx_hash"]

@@ -13,7 +13,7 @@ from tests.simulation.seams import UnknownEffect
 NOWHERE = "0x" + "de" * 32
 NOT_YET = "0x" + "5e" * 32  # named while it sends, before the one that it has paid in
 EARLY = 0.5
-NEW = 0.02  # of the answers before its deposit
+NEW = 0.1  # of the answers before its deposit
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from tests.simulation.prices import DECIMALS, Prices
 MINIMUM_USD = Decimal(4)
 GATHERS = 0.3  # how likely it pays a customer together with the next one
 GATHERS_SECONDS_MAX = 3600
-MOVES = 0.008  # how likely an answer names another address to pay at
+MOVES = 0.02  # how likely an answer names another address to pay at
 KEEPS_PERCENT = Decimal("99.4")  # of the worth, after its fees
 
 
