@@ -1,5 +1,6 @@
 """The command line on a stub of AWS, with nothing of this machine's own."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from tests.unit.stub_server import StubServer
 
 @pytest.fixture
 def line(tmp_path: Path, no_aws: None) -> Iterator[CommandLine]:
-    """Whatever is asked for is done."""
+    """Whatever is asked for is done; Ctrl-C is heard, also by tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with StubServer() as server:
         yield CommandLine(
             tmp_path, server, lambda request: dict(DONE, dry_run="dry_run" in request)
         )
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
