@@ -160,11 +160,16 @@ class Verdict:
 
     def _due_events(self) -> list[tuple[str, str]]:
         page = self.page
+        waiting = ends.behind_parked_transfers(page)
         due = [("payment.accumulated", row["payment_id"]) for row in page.payments]
         due += [("payment.held", row["payment_id"]) for row in page.held]
         due += [("batch.opened", row["batch_id"]) for row in page.batches]
-        due += [(FINAL_EVENTS[row["state"]], row["batch_id"]) for row in page.batches]
-        due += [(PAYOUT_EVENTS[row["state"]], row["payout_id"]) for row in page.payouts]
+        for names, subject, rows in (
+            (FINAL_EVENTS, "batch_id", page.batches),
+            (PAYOUT_EVENTS, "payout_id", page.payouts),
+        ):
+            ended = [row for row in rows if row["state"] in names or row[subject] not in waiting]
+            due += [(names[row["state"]], row[subject]) for row in ended]
         return due
 
 
