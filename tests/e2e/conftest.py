@@ -57,3 +57,9 @@ def tidy(world: World) -> Iterator[None]:
     world.until_quiet()
     assert world.broken_invariants() == []
     assert world.dead_letters() == {}
+
+
+@pytest.fixture(scope="module")
+def at_rest(world: World) -> None:
+    """Nothing that other tests have left moves while these run."""
+    world.until_at_rest()

@@ -17,6 +17,8 @@ from tests.e2e.world import World
 SAMPLES: dict[type, Any] = {str: "x", int: 1, float: 1.0, bytes: b"x"}
 STRANGERS_KEY = "0" * 64
 
+pytestmark = pytest.mark.usefixtures("tidy", "at_rest")
+
 
 def sample(kind: type[Message], timestamp: int) -> Message:
     """A message of this kind about nothing we know."""
@@ -82,7 +84,6 @@ def foreign(world: World, queue: str) -> Iterator[tuple[str, str, str]]:
             yield what, in_body(token(world, queue, message)), "ExpiredToken: "
 
 
-@pytest.mark.usefixtures("tidy")
 def test_foreign_messages_become_dead_letters_with_a_reason(world: World) -> None:
     books = world.digests()
     sent = {queue: list(foreign(world, queue)) for queue in world.endpoints.queues}
@@ -105,7 +106,6 @@ def test_foreign_messages_become_dead_letters_with_a_reason(world: World) -> Non
     assert world.digests() == books
 
 
-@pytest.mark.usefixtures("tidy")
 def test_our_own_messages_about_unknown_rows_become_dead_letters_too(world: World) -> None:
     """Authentic, but of a conversion that our database has never heard of."""
     books, now = world.digests(), int(time.time())

@@ -10,7 +10,7 @@ from microbatch.money import USDT_DECIMALS, coins
 from tests.e2e.exchanged import Exchanged
 from tests.e2e.world import World
 
-pytestmark = pytest.mark.usefixtures("tidy")
+pytestmark = pytest.mark.usefixtures("tidy", "at_rest")
 
 COPIES = 2
 

@@ -12,7 +12,8 @@ from microbatch.messages import HostPayOrder, Message, QuoteObserved, QuoteReque
 from tests.e2e.exchanged import Exchanged
 from tests.e2e.world import World
 
-pytestmark = pytest.mark.usefixtures("tidy")
+# whoever reached a threshold in other tests is paid before these begin
+pytestmark = pytest.mark.usefixtures("tidy", "at_rest")
 
 COPIES = 2
 RIPPLE, MEMO = "rN7n7otQDd6FczFgLdSqtcsAUxDkw6fzRH", "4711"
@@ -51,14 +52,6 @@ class PaidAbroad(Exchanged):
             "amount": self.amount_text,
             "payout_address": self.swap["payout_address"],
         }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _nobody_else_is_due(world: World) -> None:
-    """Whoever reached a threshold in other tests is paid before these begin."""
-    world.until_quiet()
-    world.invoke("payout_scheduler")
-    world.until_quiet()
 
 
 def test_a_client_is_paid_once_although_everything_is_delivered_again(world: World) -> None:

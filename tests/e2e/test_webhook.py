@@ -11,7 +11,7 @@ from local import nowpayments
 from local.day import CHANNEL, STRANGER
 from tests.e2e.world import World
 
-pytestmark = pytest.mark.usefixtures("tidy")
+pytestmark = pytest.mark.usefixtures("tidy", "at_rest")
 
 ACCEPTED = (200, '{"status": "accepted"}')
 Answer = tuple[int, str]

@@ -36,6 +36,7 @@ BOOKS = (
 CONVERSION_SECONDS = 60.0
 POLL_SECONDS = 0.1
 CENT = Decimal("0.01")
+SCHEDULED = ("reconciler", "threshold_check", "payout_scheduler")
 QUIET_LOOKS = 3  # a message that a function has in hand is in no queue for a moment
 
 _payment_ids = itertools.count(time.time_ns() // 1_000_000)  # nobody has used these
@@ -173,6 +174,21 @@ class World(Customer):
             return look + 1 - empty_since >= QUIET_LOOKS
 
         self.until("the queues are empty", quiet, seconds)
+
+    def until_at_rest(self) -> None:
+        """Let schedules do whatever they find, until a round of them moves no book any more.
+
+        What differs afterwards is somebody else's doing, whenever the next of them runs.
+        """
+
+        def rested() -> bool:
+            before = self.digests()
+            for stage in SCHEDULED:
+                self.invoke(stage)
+                self.until_quiet()
+            return self.digests() == before
+
+        self.until("schedules move nothing", rested)
 
     def until(
         self, what: str, arrived: Callable[[], bool], seconds: float = CONVERSION_SECONDS
