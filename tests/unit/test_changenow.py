@@ -24,12 +24,6 @@ from tests.unit.stub_server import Answer, StubServer, told
 
 
 @pytest.fixture
-def stub() -> Iterator[StubServer]:
-    with StubServer() as server:
-        yield server
-
-
-@pytest.fixture
 def changenow(stub: StubServer) -> Iterator[ChangeNow]:
     with requests.Session() as session:
         yield ChangeNow(stub.url + "/", KEY, session)

@@ -30,12 +30,6 @@ CREATED_RIPPLE = {
 
 
 @pytest.fixture
-def stub() -> Iterator[StubServer]:
-    with StubServer() as server:
-        yield server
-
-
-@pytest.fixture
 def changenow(stub: StubServer) -> Iterator[ChangeNow]:
     with requests.Session() as session:
         yield ChangeNow(stub.url, KEY, session)

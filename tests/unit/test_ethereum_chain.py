@@ -1,9 +1,6 @@
 """Sending bytes to the node, and what it says of receipts, logs and prices."""
 
-from collections.abc import Iterator
-
 import pytest
-import requests
 
 from microbatch.errors import InvalidInput, RetryLater
 from microbatch.vendors import ethereum
@@ -26,24 +23,7 @@ from tests.unit.stub_node import (
     sign,
     word,
 )
-from tests.unit.stub_server import StubServer, told
-
-
-@pytest.fixture
-def stub() -> Iterator[StubServer]:
-    with StubServer() as server:
-        yield server
-
-
-@pytest.fixture
-def chain(stub: StubServer) -> StubNode:
-    return StubNode(stub)
-
-
-@pytest.fixture
-def node(stub: StubServer) -> Iterator[Node]:
-    with requests.Session() as session:
-        yield Node(stub.url + "/v2/SECRETKEY", session)
+from tests.unit.stub_server import told
 
 
 def test_accepted_bytes_are_sent_once_as_they_are(chain, node):

@@ -1,7 +1,5 @@
 """What the node is asked before a transaction is signed, and when it is unwell."""
 
-from collections.abc import Iterator
-
 import pytest
 import requests
 
@@ -16,29 +14,10 @@ from tests.unit.stub_node import (
     TOKEN,
     TX_HASH,
     WALLET,
-    StubNode,
     preflight,
     word,
 )
-from tests.unit.stub_server import Answer, StubServer, told
-
-
-@pytest.fixture
-def stub() -> Iterator[StubServer]:
-    with StubServer() as server:
-        yield server
-
-
-@pytest.fixture
-def chain(stub: StubServer) -> StubNode:
-    return StubNode(stub)
-
-
-@pytest.fixture
-def node(stub: StubServer) -> Iterator[Node]:
-    with requests.Session() as session:
-        yield Node(stub.url + "/v2/SECRETKEY", session)
-
+from tests.unit.stub_server import Answer, told
 
 UNWELL = {
     "429": told({"error": {"code": 429, "message": "compute units per second capacity"}}, 429),

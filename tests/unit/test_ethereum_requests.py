@@ -1,32 +1,10 @@
 """Several calls in one request: each answer is read by itself, and belongs to its call."""
 
-from collections.abc import Iterator
-
 import pytest
-import requests
 
 from microbatch.errors import RetryLater
-from microbatch.vendors.ethereum import Node
-from tests.unit.stub_node import TX_HASH, WALLET, StubNode, preflight
-from tests.unit.stub_server import StubServer, told
-
-
-@pytest.fixture
-def stub() -> Iterator[StubServer]:
-    with StubServer() as server:
-        yield server
-
-
-@pytest.fixture
-def chain(stub: StubServer) -> StubNode:
-    return StubNode(stub)
-
-
-@pytest.fixture
-def node(stub: StubServer) -> Iterator[Node]:
-    with requests.Session() as session:
-        yield Node(stub.url, session)
-
+from tests.unit.stub_node import TX_HASH, WALLET, preflight
+from tests.unit.stub_server import told
 
 OF_A_PREFLIGHT = (
     *("eth_getBalance", "eth_getCode", "eth_estimateGas", "eth_chainId", "eth_feeHistory"),

@@ -26,7 +26,7 @@ from microbatch.messages import (
     TransferLogsRequested,
 )
 from microbatch.vendors.changenow import ChangeNow
-from microbatch.vendors.ethereum import Node, erc20_transfer_data
+from microbatch.vendors.ethereum import erc20_transfer_data
 from tests.unit.stub_server import Answer, Request, StubServer, told, told_as_node
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -96,12 +96,6 @@ def result_of(method: str, params: list) -> object:
 def stub() -> Iterator[StubServer]:
     with StubServer(answer_as_node) as server:
         yield server
-
-
-@pytest.fixture
-def node(stub: StubServer) -> Iterator[Node]:
-    with requests.Session() as session:
-        yield Node(stub.url, session)
 
 
 @pytest.fixture

@@ -1,19 +1,12 @@
 """Which calls of a node count as answered: its availability is made of them."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 
 from microbatch.errors import RetryLater
 from microbatch.vendors.ethereum import rpc
-from tests.unit.stub_server import Answer, StubServer, told
-
-
-@pytest.fixture
-def stub() -> Iterator[StubServer]:
-    with StubServer() as server:
-        yield server
+from tests.unit.stub_server import Answer, told
 
 
 @pytest.mark.parametrize(

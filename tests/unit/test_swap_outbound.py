@@ -45,12 +45,6 @@ CREATED = {
 
 
 @pytest.fixture
-def stub() -> Iterator[StubServer]:
-    with StubServer() as server:
-        yield server
-
-
-@pytest.fixture
 def exchange(stub: StubServer) -> Iterator[ChangeNow]:
     with requests.Session() as session:
         yield ChangeNow(stub.url, "key", session)

@@ -110,7 +110,7 @@ def _take_direct_order(
     if not is_first:
         return []
     approved = store.approve(tx, order.unique_id, approved_at=now, now=now)
-    return messages_due(tx, approved, now) if approved else []
+    return messages_due(tx, approved, now)
 
 
 def _ordered_swap(tx: Transaction, order: BatchOrder | HostPayOrder) -> Swap | None:
@@ -208,7 +208,7 @@ def _approve_waiting(
     if refusal:
         return messages_due(tx, move(tx, transfer, "rejected", now, refusal), now)
     approved = store.approve(tx, transfer.unique_id, approved_at=answered_at, now=now)
-    return messages_due(tx, approved, now) if approved else []
+    return messages_due(tx, approved, now)
 
 
 def _refusal(tx: Transaction, transfer: Transfer, now: datetime, policy: Policy) -> str | None:

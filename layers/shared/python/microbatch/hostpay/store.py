@@ -121,10 +121,11 @@ def move(
     return Transfer.from_row(row) if row else None
 
 
-def approve(
-    tx: Transaction, unique_id: str, *, approved_at: datetime, now: datetime
-) -> Transfer | None:
-    """The transfer, approved as of the time the exchange said it waits; None if not requested."""
+def approve(tx: Transaction, unique_id: str, *, approved_at: datetime, now: datetime) -> Transfer:
+    """The transfer, approved as of the time the exchange said it waits.
+
+    It is locked, and was found `requested`: no other may be approved.
+    """
     row = tx.one(
         "UPDATE transfers SET state = 'approved', state_since = %(now)s, asked_at = NULL,"  # noqa: S608
         " approved_at = %(approved_at)s WHERE unique_id = %(unique_id)s AND state = 'requested'"
@@ -133,7 +134,8 @@ def approve(
         approved_at=approved_at,
         now=now,
     )
-    return Transfer.from_row(row) if row else None
+    assert row is not None
+    return Transfer.from_row(row)
 
 
 def set_nonce(tx: Transaction, unique_id: str, nonce: int, now: datetime) -> None:
