@@ -20,7 +20,7 @@ from typing import Any
 
 from tests.mutation import beliefs, bytes_sent, nonces, project
 from tests.mutation.project import PACKAGE, Edit
-from tests.simulation.databases import server
+from tests.simulation.databases import migrated, server
 from tests.simulation.faults import FAULTS
 
 SEEDS = 60
@@ -130,6 +130,8 @@ def all_searched(names: Iterable[str], seeds: int, at_once: int) -> Iterator[Fou
         server() as postgres,
         ThreadPoolExecutor(at_once) as pool,
     ):
+        with migrated(postgres, "first"):
+            pass  # the roles belong to the server: two who begin at once would both make them
         try:
             begun = [pool.submit(searched, name, Path(folder), postgres, seeds) for name in names]
             for ended in as_completed(begun):

@@ -5,6 +5,7 @@ from typing import Any
 
 from microbatch.messages import QUEUES
 from tests.simulation.books import Page
+from tests.simulation.sqs import NEVER_LOST
 
 Operate = Callable[[dict[str, Any]], Any]
 # Held for these reasons, the money is with us all the same.
@@ -15,8 +16,11 @@ PARTS = ("ingress", "conversion", "hostpay", "payout")
 class Operators:
     """Acts drawn by number from what stands in the books."""
 
-    def __init__(self, operate: Operate, page: Callable[[], Page]) -> None:
+    def __init__(
+        self, operate: Operate, page: Callable[[], Page], dead: Callable[[], list[str]]
+    ) -> None:
         self._operate, self._page = operate, page
+        self._dead = dead  # queues that have dead letters
         self.accepted: set[str] = set()  # held payments that a person has vouched for
         self.rejected: set[str] = set()
 
@@ -80,13 +84,16 @@ class Operators:
             if wallet["status"] == "frozen":
                 self._operate({"act": "wallets activate", "address": wallet["address"]})
 
-    def redrive(self, queue: str) -> None:
-        """What a queue's dead letters call for is sent again."""
-        self._operate({"act": "redrive", "queue": queue})
-
     def redrive_any(self, number: int) -> None:
-        """One of the queues."""
-        self.redrive(sorted(QUEUES)[number % len(QUEUES)])
+        """What the dead letters of a queue call for is sent again."""
+        full = self._dead() or sorted(QUEUES)
+        self._operate({"act": "redrive", "queue": full[number % len(full)]})
+
+    def redrive_all(self) -> None:
+        """Likewise, of every queue that has any; what nobody can read is thrown away."""
+        for queue in self._dead():
+            discards = {} if queue == NEVER_LOST else {"discard_poison": True}
+            self._operate({"act": "redrive", "queue": queue, **discards})
 
     def look(self, number: int) -> None:
         """Acts that only look."""

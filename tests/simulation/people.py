@@ -20,7 +20,7 @@ class People:
 
     def __init__(self, world: World, invoke: Invoke, page: Callable[[], Page]) -> None:
         self.world, self._invoke, self._page = world, invoke, page
-        self.operators = Operators(self.operate, page)
+        self.operators = Operators(self.operate, page, world.sqs.dead)
         self.after: Callable[[float, Callable[[], None]], None] = lambda _seconds, then: then()
         self.accepted: dict[str, PaymentPlan] = {}  # payment id → as it was told first
         self.deposited: dict[str, int] = {}  # payment id → wei that came to our wallet for it
@@ -57,7 +57,7 @@ class People:
                 return answer
         raise AssertionError(f"nobody does {request}")
 
-    def operate(self, request: dict[str, str]) -> Any:
+    def operate(self, request: dict[str, Any]) -> Any:
         """One act through the operations function; None when it has not answered."""
         return self._invoke("operations", {**WHO, **request}, request["act"])
 
@@ -101,10 +101,9 @@ class People:
         self.world.chain.blacklisted.clear()
 
     def tend(self) -> None:
-        """Nobody leaves a wallet frozen for ever, or a payment among the dead letters."""
+        """Nobody leaves a wallet frozen for ever, or anything among the dead letters."""
         self.operators.activate_wallets()
-        if self.world.sqs.queues["payments-dlq"].messages:
-            self.operators.redrive("payments")
+        self.operators.redrive_all()
 
     def _client_of(self, act: ActPlan) -> ClientPlan:
         clients = self.world.plan.clients

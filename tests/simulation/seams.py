@@ -109,6 +109,8 @@ class Seams:
             self.crash_at.remove((name, side))
             self.chance.faults[f"crash_{side}"] += 1
             return True
+        if side == BEFORE and (name, AFTER) in self.crash_at:
+            return False  # it is told to end here, but later
         first = FIRST_TIME if self.reached[point] == 1 else 1
         likely = self.crash_rate * WEIGHTS.get(point.kind, 1) * first
         return self.chance.strikes(f"crash_{side}", name, likely)

@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
+from microbatch.messages import QUEUES
 from tests.simulation.chance import Chance
 from tests.simulation.clock import Clock
 from tests.simulation.seams import Seams, UnknownEffect
@@ -22,6 +23,7 @@ LATENCY_SECONDS = (0.02, 1.5)
 REORDERED_SECONDS = (3, 90)
 LATE_SECONDS = (3600, 3 * 3600)
 DUPLICATED, REORDERED, LATE, LOST = 0.05, 0.05, 0.01, 0.02
+FOREIGN = 0.01
 REFUSED, PARTLY = 0.004, 0.004
 
 
@@ -80,6 +82,10 @@ class Sqs:
         self.queues[name] = Queue(name, visibility_seconds, max_receives)
         self.queues[f"{name}-dlq"] = Queue(f"{name}-dlq", 30, 10**9)
 
+    def dead(self) -> list[str]:
+        """The queues that have dead letters, sorted."""
+        return sorted(name for name in QUEUES if self.queues[f"{name}-dlq"].messages)
+
     def put(self, queue: str, body: str, delay_seconds: int, attributes: dict[str, Any]) -> None:
         """Take a message; on its way it may be lost, late, out of order or doubled."""
         if self.muted:
@@ -105,6 +111,18 @@ class Sqs:
             apart_seconds = self.chance.between("duplicated", 0, 120)
             again_at = visible_at + timedelta(milliseconds=round(apart_seconds * 1000))
             self._hold(replace(held, visible_at=again_at, is_copy=True))
+        if not dead and self._strikes("message_foreign", queue, FOREIGN):
+            self._write_elsewhere(queue, body)
+
+    def _write_elsewhere(self, seen: str, body: str) -> None:
+        """Somebody puts what was seen in one queue into another: whole, cut, or with no token."""
+        others = [each for each in QUEUES if each not in (seen, NEVER_LOST)]
+        queue = self.chance.pick("foreign queue", others)
+        foreign = self.chance.pick("foreign body", (body, body[: len(body) // 2], "{}"))
+        self.tell(f"foreign: a message to {queue}")
+        number = self.chance.numbered(f"message {queue}")
+        visible_at = self.clock.after(LATENCY_SECONDS[1])
+        self._hold(Held(number, queue, foreign, {}, self.clock.now, visible_at))
 
     def _strikes(self, kind: str, queue: str, likely: float) -> bool:
         return self.chance.strikes(kind, queue, likely * self.severity)
