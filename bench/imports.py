@@ -1,11 +1,17 @@
-"""What a ledger door costs to import, against the libraries that it cannot do without."""
+"""What a ledger door costs to import, against the libraries that it cannot do without.
 
+Our layer is the one that is deployed, and Python may not write, as on Lambda.
+"""
+
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from bench.measure import Ratio, in_turns, ratio
 from bench.server import Server
+from cdk import layers, shared_layer
 from cdk.stages import STAGES
 
 # The libraries alone, with the parts of Powertools that every door on a queue uses.
@@ -15,6 +21,7 @@ ALONE = (
     "from aws_lambda_powertools import Logger, Metrics"
 )
 TIMED = "import time; began = time.perf_counter(); {}; print(time.perf_counter() - began)"
+PROJECT = Path(__file__).parent.parent
 DOORS = [stage.name for stage in STAGES if stage.zone == "ledger"]
 # What a door leaves to its first message: a part of its start all the same.
 FIRST_MESSAGE = (
@@ -59,8 +66,12 @@ def _of_door(name: str):  # type: ignore[no-untyped-def]
 
 def _seconds(statement: str) -> float:
     """In a process of its own, as a function starts."""
+    layer = shared_layer.built("local", layers.root("local"))
+    deployed = {"PYTHONPATH": str(layer.folder / "python"), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [sys.executable, "-c", TIMED.format(statement)],
+        cwd=PROJECT,
+        env=os.environ | deployed,
         capture_output=True,
         text=True,
         check=True,

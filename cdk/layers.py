@@ -55,7 +55,7 @@ def build(target: str) -> None:
         _check_pinned(packages)
         for path in SUPERFLUOUS:
             shutil.rmtree(packages / path, ignore_errors=True)
-        _compile(target, packages)
+        compile_packages(target, packages)
         stamp.write_text(wanted)
         logger.info("%s/%s is built", target, name)
 
@@ -67,9 +67,14 @@ def _requirements(name: str) -> Path:
 def _fingerprint(target: str, name: str) -> str:
     inputs = (_requirements(name), CONSTRAINTS, Path(__file__))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in inputs)).hexdigest()
+    return f"{digest} {compiled_as(target)}\n"
+
+
+def compiled_as(target: str) -> str:
+    """For which machine and Python a target's packages are, and whether they can be compiled."""
     machine = sys.version if target == "local" else f"arm64, Python {AWS_PYTHON}"
     compiled = "compiled" if _compiler(target) else "sources only"
-    return f"{digest} {machine} {compiled}\n"
+    return f"{machine} {compiled}"
 
 
 def _install(target: str, name: str, packages: Path) -> None:
@@ -109,14 +114,14 @@ def _compiler(target: str) -> list[str] | None:
     return [python, "-m", "compileall"] if probe.returncode == 0 else None
 
 
-def _compile(target: str, packages: Path) -> None:
+def compile_packages(target: str, packages: Path) -> None:
+    """Lay what Python makes of sources beside them, where a Python of that version is there."""
     # /opt is read-only on Lambda: without .pyc files every cold start compiles everything. The
     # asset's zip changes all times, so only "unchecked hash" ones are taken as valid there.
     compiler = _compiler(target)
     if compiler is None:
         logger.warning(
-            "no python%s here: layers ship without .pyc, cold starts are slower "
-            "(web3 by about a second)",
+            "no python%s here: layers ship without .pyc, cold starts are slower",
             AWS_PYTHON,
         )
         return

@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-from aws_cdk import CfnOutput, CfnParameter, Duration, IgnoreMode, Stack, triggers
+from aws_cdk import AssetHashType, CfnOutput, CfnParameter, Duration, Stack, triggers
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from cdk import layers
+from cdk import layers, shared_layer
 from cdk.alarm_topic import alarm_topic
 from cdk.alarms import Alarms
 from cdk.config import REQUIRED_AT_DEPLOY, Environment
@@ -24,8 +24,6 @@ from cdk.stage_role import Rights
 from cdk.stages import STAGES
 from cdk.webhook_api import WebhookApi
 from microbatch.messages import QUEUES
-
-SHARED_LAYER = Path(__file__).parent.parent / "layers" / "shared"
 
 
 class PipelineStack(Stack):
@@ -96,11 +94,12 @@ class PipelineStack(Stack):
             "x86_64": lambda_.Architecture.X86_64,
         }[environment.architecture]
         runtime = lambda_.Runtime(f"python{environment.python}", lambda_.RuntimeFamily.PYTHON)
-        shared = lambda_.Code.from_asset(
-            str(SHARED_LAYER), exclude=["__pycache__"], ignore_mode=IgnoreMode.GIT
-        )
         root = self.node.try_get_context("layers")
         built = layers.root(environment.layer_target) if root is None else Path(str(root))
+        shared = shared_layer.built(environment.layer_target, built)
+        shared_code = lambda_.Code.from_asset(
+            str(shared.folder), asset_hash=shared.digest, asset_hash_type=AssetHashType.CUSTOM
+        )
 
         def layer(name: str, code: lambda_.Code | None = None) -> lambda_.LayerVersion:
             return lambda_.LayerVersion(
@@ -118,7 +117,7 @@ class PipelineStack(Stack):
             network=data.network,
             runtime=runtime,
             architecture=architecture,
-            layers=[layer("shared", shared), layer("runtime")],
+            layers=[layer("shared", shared_code), layer("runtime")],
             ethereum_layer=layer("ethereum"),
         )
 
