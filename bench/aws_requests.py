@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.aws_prices import ACCESS_LOG_BYTES, GIB, LOG_GIB, TRACE, TRACED, Use
-from bench.counted_day import Day, Phase, stage
+from bench.counted_day import RUSHES, Day, Phase, stage
 from local.customer import Customer
 from local.stack import Stack
 
@@ -35,14 +35,17 @@ def bill(phases: dict[str, Phase]) -> dict[str, Any]:
     polls = phases["batch"].use({"swap_monitor"})
     polled = polls.invocations or Decimal(1)
     another = polls.times(2 * (POLLS - polled) / polled)  # the question, and what its answer does
+    paid = {rush: phases[f"payment, {rush} at once"].use(OF_A_PAYMENT) for rush in RUSHES}
+    rushes = {rush: _sum(used.times(PAYMENTS).usd()) for rush, used in paid.items()}
     parts = {
-        "payments": phases["payment"].use(OF_A_PAYMENT).times(PAYMENTS),
+        "payments": paid[max(RUSHES)].times(PAYMENTS),
         "batches": phases["batch"].use().plus(another).times(BATCHES),
         "payouts": phases["payout"].use().times(PAYOUTS),
     }
     lines = {name: used.usd() for name, used in parts.items()}
     published = {name: line.pop("EventBridge") for name, line in lines.items()}
     return {
+        "payments, by how many come at once": rushes,
         "lines": lines,
         "total": sum((sum(line.values(), Decimal(0)) for line in lines.values()), Decimal(0)),
         "apart": {
@@ -51,6 +54,11 @@ def bill(phases: dict[str, Phase]) -> dict[str, Any]:
             "traces of one call in twenty": PAYMENTS * TRACED * TRACE,
         },
     }
+
+
+def _sum(line: dict[str, Decimal]) -> Decimal:
+    """Of a bill, without what stands apart."""
+    return sum((price for name, price in line.items() if name != "EventBridge"), Decimal(0))
 
 
 def record(phases: dict[str, Phase], payments: int) -> dict[str, Any]:
@@ -88,6 +96,8 @@ def show(found: dict[str, Any]) -> None:
     """The bill, for people."""
     usd = found["usd"]
     print(f"{found['month']['payments']:,} payments in a month, USD at list in us-east-1")
+    for rush, price in usd["payments, by how many come at once"].items():
+        print(f"  payments, {rush:>3} at once              {price:8.2f}")
     for cause, line in usd["lines"].items():
         print(f"  {cause:<32} {sum(line.values()):8.2f}")
         for name, price in line.items():

@@ -1,18 +1,23 @@
 """A day on the local stack, in phases, and what each of them has used of AWS."""
 
+import itertools
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bench.aws_prices import LAMBDA_LOG_BYTES, Use
-from cdk.stages import BY_NAME
+from cdk.stages import BY_NAME, CONSUMER
 from local import nowpayments
 from local.aws import trail
 from local.aws.deployment import PREFIX
+from local.aws.emulator import ACCOUNT, REGION
 from local.customer import Customer
 from local.day import CHANNEL, SAVER, SHOP, WALLETS
 
@@ -20,6 +25,8 @@ PAYERS = (SHOP, CHANNEL, SAVER)
 PAYMENT_ETH, PAYMENT_USD = Decimal("0.0121"), Decimal("24.2")
 ARRIVAL_SECONDS = 300.0
 QUIET_LOOKS = 4
+TEN = 10  # messages that SQS hands over at once
+RUSHES = (1, 10, 100)  # payments that have come when a function is called
 
 CPU_GB = Decimal(1769) / 1024  # of memory: that of a function that has one processor
 WAIT_MILLISECONDS = 10  # for the answer to a request
@@ -46,7 +53,8 @@ class Phase:
             for action in ("sqs:SendMessage", "sqs:ChangeMessageVisibility", "events:PutEvents")
         }
         calls = Counter(stage(each) for each in chosen)
-        polled = 2 * sum(1 for each in chosen if each.queue)  # received, and deleted
+        tens = sum(math.ceil(each.records / TEN) for each in chosen if each.queue)
+        polled = 2 * tens  # received, and deleted
         used = Use(
             api_requests=Decimal(sum(1 for each in chosen if "webhook" in each.function)),
             invocations=Decimal(len(chosen)),
@@ -91,12 +99,16 @@ class Day:
 
     def __init__(self, folder: Path, customer: Customer, payments: int) -> None:
         self._folder, self._customer, self._payments = folder, customer, payments
+        self._payment_ids = itertools.count(5_000_000_000)
 
     def run(self) -> dict[str, Phase]:
         """The phases, by what their unit is."""
         self._prepare()
         return {
-            "payment": self._counted(self._payments, self._pay),
+            **{
+                f"payment, {rush} at once": self._counted(self._payments, partial(self._pay, rush))
+                for rush in RUSHES
+            },
             "batch": self._counted(1, self._convert),
             "payout": self._counted(len(PAYERS), self._pay_out),
         }
@@ -122,21 +134,47 @@ class Day:
         self._until("observations", lambda: self._count("observations") > 8)
         self._until_quiet()
 
-    def _pay(self) -> None:
-        """Payments come faster than ten a second, so that messages come by tens."""
-        with self._waiting("payments", "events") as release:
+    def _pay(self, rush: int) -> None:
+        """Payments, of which so many have come each time that a function is called."""
+        stored = self._count("payments")
+        with self._unread("payments", "events"):
             for number in range(self._payments):
                 client_id = PAYERS[number % len(PAYERS)]
                 fields = nowpayments.notification(
-                    5_000_000_000 + number, int(client_id), PAYMENT_ETH, PAYMENT_USD
+                    next(self._payment_ids), int(client_id), PAYMENT_ETH, PAYMENT_USD
                 )
                 if self._customer.notify(fields)[0] != 200:
                     raise RuntimeError(f"payment {number} was refused")
-            release("payments")
-            self._until("payments", lambda: self._count("payments") == self._payments)
-            self._until("accounted for", lambda: self._customer.depth("payments") == 0)
-            release("events")
+            self._hand_over("payments", rush)
+            self._hand_over("events", rush)
+        if self._count("payments") != stored + self._payments:
+            raise RuntimeError("not every payment was stored")
         self._until_quiet()
+
+    def _hand_over(self, queue: str, rush: int) -> None:
+        """As AWS does it once so many have come: received by tens, one call, deleted by tens."""
+        sqs = self._customer._client("sqs")  # noqa: SLF001
+        url, name = self._customer.endpoints.queues[queue], PREFIX + queue
+        while received := list(self._received(sqs, url, rush)):
+            records = [_record(each, name) for each in received]
+            failed = self._customer.invoke(CONSUMER[queue].name, {"Records": records})
+            if failed["batchItemFailures"]:
+                raise RuntimeError(f"{queue}: {failed}")
+            for each in received:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
+
+    @staticmethod
+    def _received(sqs: Any, url: str, rush: int) -> Iterator[dict[str, Any]]:
+        left = rush
+        while left:
+            found = sqs.receive_message(
+                QueueUrl=url, MaxNumberOfMessages=min(left, TEN), AttributeNames=["All"],
+                MessageAttributeNames=["All"],
+            ).get("Messages", [])  # fmt: skip
+            yield from found
+            left -= len(found)
+            if not found:
+                return
 
     def _convert(self) -> None:
         if self._customer.invoke("threshold_check")["decision"] != "open":
@@ -165,14 +203,16 @@ class Day:
         )
 
     @contextmanager
-    def _waiting(self, *queues: str) -> Iterator[Callable[[str], None]]:
-        """Nobody reads these queues until they are released."""
+    def _unread(self, *queues: str) -> Iterator[None]:
+        """No function is called by these queues."""
         functions = self._customer._client("lambda")  # noqa: SLF001
         found = functions.list_event_source_mappings()["EventSourceMappings"]
         ids = {each["EventSourceArn"].rpartition(PREFIX)[2]: each["UUID"] for each in found}
         for queue in queues:
             functions.update_event_source_mapping(UUID=ids[queue], Enabled=False)
-        yield lambda queue: functions.update_event_source_mapping(UUID=ids[queue], Enabled=True)
+        yield
+        for queue in queues:
+            functions.update_event_source_mapping(UUID=ids[queue], Enabled=True)
 
     def _log_bytes(self) -> Counter[str]:
         files = (self._folder / "logs" / "functions").glob("*.log")
@@ -200,6 +240,23 @@ class Day:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"waited {ARRIVAL_SECONDS:.0f} s for {what}")
             time.sleep(0.25)
+
+
+def _record(message: dict[str, Any], queue: str) -> dict[str, Any]:
+    """A message of SQS as a function is given it."""
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message["Attributes"],
+        "messageAttributes": {
+            name: {"stringValue": each["StringValue"], "dataType": each["DataType"]}
+            for name, each in message.get("MessageAttributes", {}).items()
+        },
+        "eventSource": "aws:sqs",
+        "eventSourceARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}",
+        "awsRegion": REGION,
+    }
 
 
 def stage_named(function: str) -> str:
