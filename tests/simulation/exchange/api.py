@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.simulation.clock import Clock
-from tests.simulation.exchange.office import Exchange, Office, Pair
+from tests.simulation.exchange.office import Delivery, Exchange, Office, Pair
 from tests.simulation.seams import UnknownEffect
 
 NOWHERE = "0x" + "de" * 32
@@ -161,26 +161,29 @@ class Api:
             told = None
         elif since < fate.wrong_hash_seconds and exchange.pair.on_our_chain:
             told = NOWHERE
-        return {"payoutHash": told, "amountTo": f"{self.said_amount(exchange.exchange_id):f}"}
+        return {"payoutHash": told, "amountTo": f"{_said_amount(exchange, out):f}"}
 
     def _is_early(self, exchange: Exchange) -> bool:
         """Whether it names a transaction while it is sending, and sends another in the end."""
         return self.office.chance.unit(f"names early {exchange.exchange_id}") < EARLY
 
-    def said_hashes(self, exchange_id: str) -> tuple[str, ...]:
-        """Transactions that it has named though it has not paid in them, or not for good."""
-        exchange = self.office.exchanges[exchange_id]
-        lies = (NOWHERE,) if exchange.fate.wrong_hash_seconds else ()
-        return (*lies, *exchange.earlier)
-
-    def said_amount(self, exchange_id: str) -> Decimal:
-        """What it says it has paid, which is not always what it has."""
+    def said(self, exchange_id: str) -> set[tuple[str, Decimal]]:
+        """(transaction, amount) as it has told them, also of payments that came to be undone."""
         exchange = self.office.exchanges[exchange_id]
         assert exchange.out is not None
-        percent, amount = exchange.fate.says_percent, exchange.out.amount
-        if percent == 100:
-            return amount
-        return (amount * percent / 100).quantize(Decimal("0.000001"))
+        told = {(out.tx_hash, _said_amount(exchange, out)) for out in exchange.undone}
+        told.add((exchange.out.tx_hash, _said_amount(exchange, exchange.out)))
+        if exchange.fate.wrong_hash_seconds:
+            told |= {(NOWHERE, amount) for _, amount in told}
+        return told
+
+
+def _said_amount(exchange: Exchange, out: Delivery) -> Decimal:
+    """What it says it has paid, which is not always what it has."""
+    percent = exchange.fate.says_percent
+    if percent == 100:
+        return out.amount
+    return (out.amount * percent / 100).quantize(Decimal("0.000001"))
 
 
 _PAIR = ("fromCurrency", "fromNetwork", "toCurrency", "toNetwork")

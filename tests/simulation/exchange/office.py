@@ -68,7 +68,7 @@ class Exchange:
     deposited_at: datetime | None = None
     decided_at: datetime | None = None  # when it began to pay out, or back
     out: Delivery | None = None
-    earlier: list[str] = field(default_factory=list)  # payments that the chain has forgotten
+    undone: list[Delivery] = field(default_factory=list)  # payments that the chain has forgotten
     refund_hash: str = ""
     refund_amount: Decimal = Decimal(0)
 
@@ -149,10 +149,9 @@ class Office:
         refunded = [each for each in self.exchanges.values() if each.refund_hash == lost]
         paid = [each for each in self.exchanges.values() if each.out and each.out.tx_hash == lost]
         for exchange in refunded:
-            exchange.earlier.append(lost)
             self._refund(exchange)
         for exchange in paid:
-            exchange.earlier.append(lost)
+            exchange.undone += [exchange.out] if exchange.out else []
             self.deliveries = [each for each in self.deliveries if each is not exchange.out]
         if paid:
             self._pay_together(paid)
