@@ -155,7 +155,8 @@ class Day:
         """As AWS does it once so many have come: received by tens, one call, deleted by tens."""
         sqs = self._customer._client("sqs")  # noqa: SLF001
         url, name = self._customer.endpoints.queues[queue], PREFIX + queue
-        while received := list(self._received(sqs, url, rush)):
+        at_once = min(rush, CONSUMER[queue].batch_size)
+        while received := list(self._received(sqs, url, at_once)):
             records = [_record(each, name) for each in received]
             failed = self._customer.invoke(CONSUMER[queue].name, {"Records": records})
             if failed["batchItemFailures"]:
@@ -164,8 +165,8 @@ class Day:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
 
     @staticmethod
-    def _received(sqs: Any, url: str, rush: int) -> Iterator[dict[str, Any]]:
-        left = rush
+    def _received(sqs: Any, url: str, at_once: int) -> Iterator[dict[str, Any]]:
+        left = at_once
         while left:
             found = sqs.receive_message(
                 QueueUrl=url, MaxNumberOfMessages=min(left, TEN), AttributeNames=["All"],
