@@ -12,6 +12,7 @@ from tests.simulation.world import World
 
 Invoke = Callable[..., Any]
 CANCEL = next(act for act in ("cancel", "transfers cancel") if act in ACTS)
+ANSWERS = "hostpay-status-response"
 WHO = {"who": "simulated operator", "why": "the plan says so"}
 
 
@@ -93,7 +94,9 @@ class People:
             getattr(self, f"_{act.what}")(act)
 
     def make_good(self) -> None:
-        """Whatever people have stopped goes on."""
+        """Whatever people have stopped goes on, and no outage begins any more."""
+        self.world.sqs.at_next.clear()
+        self.world.lines.down = False
         for client in self.world.plan.clients:
             self._until_done({"act": "clients resume", "client_id": client.client_id})
         self.operators.resume_parts(self._until_done)
@@ -127,9 +130,17 @@ class People:
         self.world.pool.lose_all()
 
     def _database_outage(self, act: ActPlan) -> None:
-        self.world.pool.lose_all()
-        self.world.lines.down = True
-        self._later(act, lambda: setattr(self.world.lines, "down", False))
+        """At once, or when it is worst: while the answer is on its way that a payment waits for."""
+
+        def begin() -> None:
+            self.world.pool.lose_all()
+            self.world.lines.down = True
+            self._later(act, lambda: setattr(self.world.lines, "down", False))
+
+        if act.number % 2:
+            begin()
+        else:
+            self.world.sqs.at_next[ANSWERS] = lambda: self.after(0, begin)
 
     def _sqs_outage(self, act: ActPlan) -> None:
         self.world.sqs.down = True

@@ -11,7 +11,7 @@ from tests.simulation.outcome import Outcome
 from tests.simulation.plan import draw_plan
 from tests.simulation.workers import Task, Workers
 
-BUDGET_SECONDS = 120
+BUDGET_SECONDS = 400
 PARTS = ("crash_at", "only", "acts", "payments", "clients")
 
 

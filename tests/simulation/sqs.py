@@ -76,6 +76,7 @@ class Sqs:
     down: bool = False  # nobody can send
     muted: bool = False  # what is sent never arrives
     lost: list[tuple[str, str]] = field(default_factory=list)  # (queue, body)
+    at_next: dict[str, Callable[[], None]] = field(default_factory=dict)  # message of a queue
 
     def add(self, name: str, visibility_seconds: int, max_receives: int) -> None:
         """A queue and its dead-letter queue."""
@@ -107,6 +108,7 @@ class Sqs:
         about = self.subject_of(body) if queue.startswith(NEVER_LOST) else ""
         held = Held(number, queue, body, attributes, self.clock.now, visible_at, about=about)
         self._hold(held)
+        self.at_next.pop(queue, lambda: None)()
         if not dead and self._strikes("message_duplicated", queue, DUPLICATED):
             apart_seconds = self.chance.between("duplicated", 0, 120)
             again_at = visible_at + timedelta(milliseconds=round(apart_seconds * 1000))
