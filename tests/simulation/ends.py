@@ -1,5 +1,6 @@
 """Where payments may be at the end, and why."""
 
+from collections import Counter
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -36,6 +37,7 @@ def look_at_what_came_in(page: Page, people: People) -> None:
     """Every payment we were told of is booked or held, once, as it was told. Raises Wrong."""
     booked = {row["payment_id"]: row for row in page.payments}
     held: dict[str, set[str]] = {}
+    stories = Counter(row["payment_id"] for row in (*page.payments, *page.held))
     for row in page.held:
         held.setdefault(row["payment_id"], set()).add(row["reason"])
     unreadable = sum(row["payment_id"].startswith("unreadable-") for row in page.held)
@@ -54,6 +56,9 @@ def look_at_what_came_in(page: Page, people: People) -> None:
         if not found:
             said = f"{payment}: booked {booked.get(payment_id)}, held for {reasons}"
             raise Wrong("a_payment_is_never_lost", said)
+    for payment_id in people.contradicted:
+        if stories[payment_id] < 2:
+            raise Wrong("a_contradiction_is_kept", f"{payment_id}: one story of two")
     strangers = booked.keys() - people.accepted.keys()
     if strangers:
         raise Wrong("nothing_is_booked_that_never_came", str(strangers))

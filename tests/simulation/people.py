@@ -23,7 +23,9 @@ class People:
         self.world, self._invoke, self._page = world, invoke, page
         self.operators = Operators(self.operate, page, world.sqs.dead)
         self.after: Callable[[float, Callable[[], None]], None] = lambda _seconds, then: then()
+        self._stories: dict[str, set[bool]] = {}
         self.accepted: dict[str, PaymentPlan] = {}  # payment id → as it was told first
+        self.contradicted: set[str] = set()  # payments of which we have taken two stories
         self.deposited: dict[str, int] = {}  # payment id → wei that came to our wallet for it
 
     @property
@@ -74,8 +76,15 @@ class People:
             f"payment {senders.payment_id(payment)} {payment.wei} wei: {answer['body']}"
         )
         if payment.oddity != "unfinished":
-            self.accepted.setdefault(senders.payment_id(payment), payment)
+            self._take_note(payment, copy)
         return True
+
+    def _take_note(self, payment: PaymentPlan, copy: int) -> None:
+        payment_id = senders.payment_id(payment)
+        self.accepted.setdefault(payment_id, payment)
+        self._stories.setdefault(payment_id, set()).add(bool(copy))
+        if payment.oddity == "conflict" and len(self._stories[payment_id]) == 2:
+            self.contradicted.add(payment_id)
 
     def _deposit(self, payment: PaymentPlan) -> None:
         payment_id = senders.payment_id(payment)

@@ -1,7 +1,7 @@
 """One seed's run: a storm, a calm, and the books against the world after every step."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cdk.stages import BY_NAME, CONSUMER
@@ -35,6 +35,7 @@ OBJECTS, OBJECTS_WITHIN_SECONDS = 0.08, 120
 STEPS_MAX = 8000  # an outage of an hour takes thousands, of tries in vain
 OVERLAP_SECONDS = 20
 DAYS_MAX = 2.5
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 class Run:
@@ -94,6 +95,7 @@ class Run:
             self._perhaps_objects()
             if self.steps > STEPS_MAX or self.world.clock.elapsed_seconds > DAYS_MAX * 24 * HOUR:
                 raise Wrong("comes_to_rest", self.judge.restless())
+        self.world.office.notice(END_OF_TIME)
         self.world.chain.settle()
         self.judge.look()
         Verdict(self.world, self.judge.page, self.people, self.judge.checks()).give()

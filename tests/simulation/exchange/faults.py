@@ -6,12 +6,14 @@ from tests.simulation.chance import Chance
 from tests.simulation.exchange.api import Answer
 
 REFUSES, UNHEARD, MISREAD, FORGETS = 0.02, 0.015, 0.005, 0.01
+DECLINES = 0.04
 INSTEAD = (
     Answer(429, b'{"error":"too_many_requests"}'),
     Answer(500, b'{"error":"internal_error"}'),
     Answer(503, b"<html><body>Service Unavailable</body></html>"),
     Answer(401, b'{"error":"unauthorized"}'),
 )
+DECLINED = Answer(400, b'{"error":"not_valid_refund_address","message":"Invalid refund address"}')
 NOT_FOUND = Answer(404, b'{"error":"not_found","message":"Not found"}')
 
 
@@ -30,6 +32,8 @@ class ExchangeFaults:
             return self._chance.pick("exchange busy", INSTEAD)
         if path.endswith("/by-id") and self._strikes("exchange_forgets", path, FORGETS):
             return NOT_FOUND
+        if method == "POST" and self._strikes("exchange_declines", path, DECLINES):
+            return DECLINED
         return None
 
     def after(self, method: str, path: str, answer: Answer) -> Answer:

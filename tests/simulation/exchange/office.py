@@ -16,6 +16,7 @@ from tests.simulation.prices import DECIMALS, Prices
 MINIMUM_USD = Decimal(4)
 GATHERS = 0.3  # how likely it pays a customer together with the next one
 GATHERS_SECONDS_MAX = 3600
+NOTICES_SECONDS = (20, 900)
 MOVES = 0.02  # how likely an answer names another address to pay at
 KEEPS_PERCENT = Decimal("99.4")  # of the worth, after its fees
 
@@ -68,6 +69,7 @@ class Exchange:
     deposited_at: datetime | None = None
     decided_at: datetime | None = None  # when it began to pay out, or back
     out: Delivery | None = None
+    notices_at: datetime | None = None  # that the chain has forgotten its payment
     undone: list[Delivery] = field(default_factory=list)  # payments that the chain has forgotten
     refund_hash: str = ""
     refund_amount: Decimal = Decimal(0)
@@ -148,16 +150,29 @@ class Office:
         lost = mined.sent.tx_hash
         refunded = [each for each in self.exchanges.values() if each.refund_hash == lost]
         paid = [each for each in self.exchanges.values() if each.out and each.out.tx_hash == lost]
-        for exchange in refunded:
-            self._refund(exchange)
         for exchange in paid:
-            exchange.undone += [exchange.out] if exchange.out else []
             self.deliveries = [each for each in self.deliveries if each is not exchange.out]
-        if paid:
-            self._pay_together(paid)
-        if refunded or paid:
-            self.chance.faults["exchange_pays_again"] += 1
+        seconds = self.chance.between("notices", *NOTICES_SECONDS)
+        for exchange in (*refunded, *paid):
+            exchange.notices_at = self.clock.after(seconds)
         return bool(refunded or paid)
+
+    def notice(self, now: datetime) -> None:
+        """Pay again what it has found gone from the chain by now; until then it tells of that."""
+        found = [each for each in self.exchanges.values() if each.notices_at]
+        found = [each for each in found if each.notices_at and each.notices_at <= now]
+        for exchange in found:
+            exchange.notices_at = None
+            self.chance.faults["exchange_pays_again"] += 1
+            if exchange.refund_hash:
+                self._refund(exchange)
+        lost: dict[str, list[Exchange]] = {}
+        for exchange in found:
+            if exchange.out:
+                exchange.undone.append(exchange.out)
+                lost.setdefault(exchange.out.tx_hash, []).append(exchange)
+        for together in lost.values():
+            self._pay_together(together)
 
     # --- what goes on by itself ------------------------------------------------------------------
 
@@ -195,6 +210,7 @@ class Office:
 
     def advance(self) -> None:
         """Pay out, or back, what is due."""
+        self.notice(self.clock.now)
         for exchange in self.exchanges.values():
             if exchange.decided_at is None and self._is_due(exchange):
                 exchange.decided_at = self.clock.now
