@@ -28,7 +28,7 @@ check: install  ## formatting, lint, types, which room may import which
 	.venv/bin/pytest -q tests/unit/test_architecture.py
 
 test: install  ## all tests: WORKERS=2 at a time
-	.venv/bin/pytest tests -n $(WORKERS) --dist loadgroup
+	.venv/bin/pytest tests -n $(WORKERS) --no-loadscope-reorder
 
 torture: install  ## host payments under faults drawn from seeds: SEEDS=50 FIRST=1
 	@.venv/bin/python -m tests.torture --seeds "$(SEEDS)" --first "$(FIRST)"

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg2
 import pytest
 from moto import mock_aws
+from xdist.scheduler import LoadScopeScheduling
 
 from local import toolchain
 from local.postgres import Postgres
@@ -31,15 +32,23 @@ os.environ["JSII_NODE"] = str(toolchain.node())
 _numbers = itertools.count(1)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class ByFile(LoadScopeScheduling):
     """Where several processes share the tests (-n), each file belongs to one of them.
 
-    So do the folders whose session is dear to begin: the local stack, and the templates.
+    So do the folders whose session is dear to begin: the local stack, and the templates. Not by
+    xdist's own groups: their names no longer come through since pytest 9 made ids of its own.
     """
-    for item in items:
-        file = item.path.relative_to(TESTS)
-        group = file.parts[0] if file.parts[0] in ONE_SESSION else str(file)
-        item.add_marker(pytest.mark.xdist_group(group))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        folder = file.split("/")[1]
+        return folder if folder in ONE_SESSION else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Asked by xdist when there is more than one process."""
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
