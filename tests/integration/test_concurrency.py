@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from microbatch.conversion.checking import check_threshold
+from microbatch.conversion.checking import Check, check_threshold
 from microbatch.conversion.model import Open, Wait, WaitReason
 from microbatch.hostpay.signing import sign
 from microbatch.intake.service import accumulate
@@ -20,6 +20,7 @@ from tests.fakes.pipeline import Pipeline
 
 AT_ONCE = 8
 PATIENCE_SECONDS = 60
+SOON_SECONDS = 1
 
 Together = Callable[[Callable[[int, Transaction], Any]], list[Any]]
 
@@ -59,6 +60,35 @@ def test_checks_at_once_open_one_batch_over_everything(
     assert waits == [Wait(WaitReason.NOTHING_PENDING)] * (AT_ONCE - 1)
     (batch,) = pipeline.rows("SELECT payments_count FROM batches")
     assert batch["payments_count"] == 20
+    assert broken_invariants(pipeline.database) == []
+
+
+def test_what_is_pending_no_more_when_its_turn_comes_is_not_claimed(
+    pipeline: Pipeline, other: Database
+) -> None:
+    """Nothing is locked until it is moved, so that a claim meets what somebody else has changed."""
+    first, *_ = [pipeline.payment("7", "0.01") for _ in range(20)]
+    pipeline.run()
+
+    def check() -> Check:
+        with other.transaction() as tx:
+            return check_threshold(tx, pipeline.now, pipeline.conversion_policy)
+
+    with ThreadPoolExecutor(1) as pool:
+        with pipeline.database.transaction() as tx:
+            tx.execute(
+                "UPDATE payments SET state = 'parked', park_reason = 'a person looks at it'"
+                " WHERE payment_id = %(id)s",
+                id=first.payment_id,
+            )
+            checking = pool.submit(check)
+            with pytest.raises(TimeoutError):  # it waits for us
+                checking.result(SOON_SECONDS)
+        checked = checking.result(PATIENCE_SECONDS)
+
+    assert checked.claimed.payments_count == 19
+    states = pipeline.rows("SELECT state, count(*) AS n FROM payments GROUP BY state ORDER BY 1")
+    assert states == [{"state": "parked", "n": 1}, {"state": "swapping", "n": 19}]
     assert broken_invariants(pipeline.database) == []
 
 

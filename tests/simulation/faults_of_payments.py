@@ -3,10 +3,10 @@
 from tests.mutation.project import Edit
 from tests.simulation.fault import Fault
 
-CLAIM_LOCKS_ROWS = (
+STILL_PENDING = (
     "conversion/store.py",
-    "    LIMIT %(max_payments)s\n    FOR UPDATE\n",
-    "    LIMIT %(max_payments)s\n",
+    "    WHERE {CLAIMABLE}\n        AND (received_at, payment_id) <=",
+    "    WHERE state IN ('pending', 'swapping')\n        AND (received_at, payment_id) <=",
 )
 CHECKS_WAIT = (
     '    tx.execute("SELECT pg_advisory_xact_lock(%(lock)s)", lock=CLAIM_LOCK)\n',
@@ -70,15 +70,16 @@ FAULTS = (
     # --- batches ---
     Fault(
         "two_checks_claim_the_same",
-        *CLAIM_LOCKS_ROWS,
+        *STILL_PENDING,
         "two checks at once claim, each, what the other has: one payment in two batches",
         also=(Edit("conversion/store.py", *CHECKS_WAIT),),
     ),
     Fault(
-        "claims_without_row_locks",
-        *CLAIM_LOCKS_ROWS,
-        "two checks at once claim, each, what the other has: one payment in two batches",
-        guarded_by="the lock of all threshold checks, which the fault above takes away, too",
+        "checks_do_not_wait",
+        "conversion/store.py",
+        *CHECKS_WAIT,
+        "two checks at once decide about the same payments: one payment in two batches",
+        guarded_by="each row, which is moved only while it is pending",
     ),
     Fault(
         "batch_is_rounded_up",

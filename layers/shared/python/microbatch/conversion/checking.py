@@ -135,7 +135,7 @@ def _claim_and_decide(
         if after is None:
             break
     claimed, decision = waits[0]
-    if decision == Wait(WaitReason.NOTHING_PENDING) and store.has_pending(tx):
+    if decision == Wait(WaitReason.NOTHING_PENDING) and store.has_larger(tx, limits):
         return claimed, Wait(WaitReason.ABOVE_MAXIMUM)
     return claimed, decision
 

@@ -15,35 +15,42 @@ COLUMNS = """batch_id::text AS batch_id, state, state_since, created_at, opened_
 CLAIM_LOCK = 4_711_001  # one threshold check at a time
 
 
-CLAIM = """
-WITH oldest AS MATERIALIZED (
-    SELECT payment_id, convertible_wei, received_at FROM payments
-    WHERE state = 'pending' AND convertible_wei BETWEEN 1 AND %(max_payment_wei)s
+CLAIMABLE = """state = 'pending' AND convertible_wei BETWEEN 1 AND %(max_payment_wei)s
         AND (%(after_at)s::timestamptz IS NULL
-            OR (received_at, payment_id) > (%(after_at)s, %(after_id)s))
-    ORDER BY received_at, payment_id
-    LIMIT %(max_payments)s
-    FOR UPDATE
-), running AS (
-    SELECT payment_id,
+            OR (received_at, payment_id) > (%(after_at)s, %(after_id)s))"""
+
+# What is claimed is all up to the last that still fits: a range, and no list of a million names,
+# which would be joined in an order that has nothing to do with where the rows lie.
+CLAIM = f"""
+WITH running AS (
+    SELECT received_at, payment_id,
         sum(convertible_wei) OVER in_order AS up_to_here,
         row_number() OVER in_order AS place
-    FROM oldest
+    FROM (
+        SELECT received_at, payment_id, convertible_wei FROM payments
+        WHERE {CLAIMABLE}
+        ORDER BY received_at, payment_id
+        LIMIT %(max_payments)s
+    ) AS oldest
     WINDOW in_order AS (ORDER BY received_at, payment_id ROWS UNBOUNDED PRECEDING)
+), last AS (
+    SELECT received_at, payment_id FROM running
+    WHERE up_to_here <= %(max_wei)s OR place = 1
+    ORDER BY place DESC
+    LIMIT 1
 ), moved AS (
     UPDATE payments SET state = 'swapping', state_since = %(now)s, batch_id = %(batch_id)s
-    FROM running
-    WHERE payments.payment_id = running.payment_id
-        AND (running.up_to_here <= %(max_wei)s OR running.place = 1)
-    RETURNING payments.convertible_wei, payments.received_at,
+    WHERE {CLAIMABLE}
+        AND (received_at, payment_id) <= (SELECT received_at, payment_id FROM last)
+    RETURNING convertible_wei, received_at,
         -- what a refund kept is not worth anything any more
-        payments.net_usd * payments.convertible_wei / payments.net_wei AS net_usd
+        net_usd * convertible_wei / net_wei AS net_usd
 )
 SELECT count(*) AS payments_count, coalesce(sum(convertible_wei), 0) AS net_wei,
     round(coalesce(sum(net_usd), 0), 6) AS net_usd,
     min(received_at) AS oldest_received_at
 FROM moved
-"""
+"""  # noqa: S608
 
 
 def lock_checks(tx: Transaction) -> None:
@@ -126,9 +133,14 @@ def last_claimed(tx: Transaction, batch_id: UUID) -> tuple[datetime, str] | None
     return (row["received_at"], row["payment_id"]) if row else None
 
 
-def has_pending(tx: Transaction) -> bool:
-    """Whether any payment is pending at all."""
-    return tx.one("SELECT 1 AS found FROM payments WHERE state = 'pending' LIMIT 1") is not None
+def has_larger(tx: Transaction, limits: Limits) -> bool:
+    """Whether any payment is pending that is larger than an exchange takes now."""
+    found = tx.one(
+        "SELECT 1 AS found FROM payments WHERE state = 'pending'"
+        " AND convertible_wei > %(max_payment_wei)s LIMIT 1",
+        max_payment_wei=limits.max_payment_wei,
+    )
+    return found is not None
 
 
 def insert_check(
