@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg2
-from psycopg2 import extensions, extras
+from psycopg2 import extensions
 
 from tests.simulation.chance import Chance
 from tests.simulation.clock import Clock
@@ -64,7 +64,7 @@ class Lines:
         return self.chance.strikes(kind, doing.name, likely * self.severity)
 
 
-class SimulatedCursor(extras.RealDictCursor):
+class SimulatedCursor(extensions.cursor):
     """A cursor whose statements pass the seams."""
 
     def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002 - psycopg2's name
@@ -88,14 +88,6 @@ class SimulatedCursor(extras.RealDictCursor):
         return rows
 
 
-class SetUpCursor(extensions.cursor):
-    """A cursor by which the product sets a connection up: no time-out is of the real clock."""
-
-    def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002 - psycopg2's name
-        """One statement."""
-        super().execute(alone(str(query)), vars)
-
-
 class SimulatedConnection(extensions.connection):
     """A connection that is lost when the chance of the run says so; its server stays well."""
 
@@ -105,12 +97,8 @@ class SimulatedConnection(extensions.connection):
     retire: Callable[["SimulatedConnection"], None]
 
     def cursor(self, *arguments: Any, **options: Any) -> Any:
-        """A cursor of the simulation where the product asks for its kind."""
-        if options.get("cursor_factory") is extras.RealDictCursor:
-            options["cursor_factory"] = SimulatedCursor
-        else:
-            options.setdefault("cursor_factory", SetUpCursor)
-        return super().cursor(*arguments, **options)
+        """A cursor of the simulation."""
+        return super().cursor(*arguments, **{"cursor_factory": SimulatedCursor, **options})
 
     def close(self) -> None:
         """Goes back to the pool, its transaction rolled back."""
@@ -119,6 +107,9 @@ class SimulatedConnection(extensions.connection):
     def execute(self, cursor: Any, sql: str, run: Callable[[str], None]) -> None:
         """One statement of the product."""
         lines, doing = self.lines, current()
+        if sql.startswith("SET statement_timeout"):  # the product sets a connection up
+            run(alone(sql))
+            return
         if lines is None or doing is None:
             run(sql)
             return

@@ -103,12 +103,21 @@ class EventsClient:
         raise UnknownEffect(f"events.{name} passes no seam")
 
     def put_events(self, *, Entries: list[dict[str, Any]]) -> Any:
-        """Put events on the bus; it may refuse them."""
-        if self.chance.strikes("bus_refuses", "events", BUS_REFUSES * self.severity):
-            return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}
-        return self.seams.effect("event", lambda: self._put(Entries))
+        """Put events on the bus; it may refuse some."""
+        refused = [
+            self.chance.strikes("bus_refuses", "events", BUS_REFUSES * self.severity)
+            for _ in Entries
+        ]
+        taken = [entry for entry, no in zip(Entries, refused, strict=True) if not no]
+        if taken:
+            self.seams.effect("event", lambda: self._put(taken))
+        return {
+            "FailedEntryCount": sum(refused),
+            "Entries": [
+                {"ErrorCode": "ThrottlingException"} if no else {"EventId": "1"} for no in refused
+            ],
+        }
 
-    def _put(self, entries: list[dict[str, Any]]) -> Any:
+    def _put(self, entries: list[dict[str, Any]]) -> None:
         for entry in entries:
             self.told.append((entry["DetailType"], json.loads(entry["Detail"])))
-        return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in entries]}

@@ -159,8 +159,9 @@ class Office:
 
     def notice(self, now: datetime) -> None:
         """Pay again what it has found gone from the chain by now; until then it tells of that."""
-        found = [each for each in self.exchanges.values() if each.notices_at]
-        found = [each for each in found if each.notices_at and each.notices_at <= now]
+        found = [
+            each for each in self.exchanges.values() if each.notices_at and each.notices_at <= now
+        ]
         for exchange in found:
             exchange.notices_at = None
             self.chance.faults["exchange_pays_again"] += 1
