@@ -95,6 +95,9 @@ class StageFunction(Construct):
                 log_group_arn=log_group.log_group_arn,
             ),
             log_group=log_group,
+            # How much Lambda says can be chosen for JSON only, which our own lines are anyway.
+            logging_format=lambda_.LoggingFormat.JSON if stage.is_quiet else None,
+            system_log_level_v2=lambda_.SystemLogLevel.WARN if stage.is_quiet else None,
             tracing=lambda_.Tracing.ACTIVE if self._environment.tracing else None,
             vpc=in_network.vpc if in_network else None,
             vpc_subnets=in_network.subnets if in_network else None,

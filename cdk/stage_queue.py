@@ -19,7 +19,7 @@ MAX_RECEIVES = 1000  # SQS refuses more, and nothing in the tool chain checks it
 CRASH_LOOP_SECONDS = 3 * DAY_SECONDS
 RENEWAL_MARGIN_RECEIVES = 100  # crashes count as receives too
 
-# Payments arrive one by one and are stored ten at a time; elsewhere waiting only adds delay.
+# Payments arrive one by one and are stored many at a time; elsewhere waiting only adds delay.
 BATCHING_WINDOW_SECONDS = {"payments": 1}
 
 

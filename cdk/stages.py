@@ -57,6 +57,14 @@ class Stage:
         return bool(self.queues or self.routes or self.schedule)
 
     @property
+    def is_quiet(self) -> bool:
+        """Whether Lambda keeps its own lines of a call to itself, if the call ended well.
+
+        Where each request from outside is a call they would be more than half of what is written.
+        """
+        return bool(self.routes)
+
+    @property
     def all_secrets(self) -> tuple[str, ...]:
         """Every secret it may read, signing keys included."""
         return (*self.secrets, *self.signing_keys)
@@ -104,6 +112,7 @@ STAGES: tuple[Stage, ...] = (
         sends_to=("payments",),
         secrets=("NOWPAYMENTS_IPN_SECRET", "PAYMENTS_WEBHOOK_SECRET"),
         timeout_seconds=10,  # a cold start takes a second or two: whoever is cut off sends again
+        memory_mb=384,  # mostly it waits for SQS; less would make a cold start too slow for senders
     ),
     _ledger(
         "accumulator",

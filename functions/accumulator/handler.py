@@ -18,7 +18,4 @@ def record_handler(record: SQSRecord) -> None:
 @metrics.log_metrics
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    left = wiring.together(event, credit_many, wiring.intake_policy)
-    if not left["Records"]:
-        return {"batchItemFailures": []}
-    return wiring.each(left, record_handler, context)
+    return wiring.together(event, credit_many, wiring.intake_policy, record_handler, context)

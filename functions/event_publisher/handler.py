@@ -1,4 +1,4 @@
-"""Put one business event on the event bus."""
+"""Put business events on the event bus: all of a call at once, what it refuses one by one."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from microbatch import wiring
-from microbatch.operations.outbound import publish
+from microbatch.operations.outbound import publish, publish_many
 from microbatch.platform.observability import logger, metrics
 
 
@@ -17,4 +17,4 @@ def record_handler(record: SQSRecord) -> None:
 @metrics.log_metrics
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    return wiring.each(event, record_handler, context)
+    return wiring.ask_together(event, publish_many, wiring.event_bus, record_handler, context)

@@ -47,6 +47,15 @@ def test_limits_are_the_stage_tables(prod: Deployed) -> None:
         assert properties["MemorySize"] == BY_NAME[name].memory_mb
 
 
+def test_where_each_request_is_a_call_lambda_says_only_what_went_wrong(prod: Deployed) -> None:
+    quiet = {"LogFormat": "JSON", "SystemLogLevel": "WARN"}
+    logging = {name: entry["LoggingConfig"] for name, entry in prod.functions().items()}
+
+    said_less = {name for name, how in logging.items() if quiet.items() <= how.items()}
+    assert said_less == {stage.name for stage in STAGES if stage.routes}
+    assert all("LogFormat" not in logging[name] for name in logging.keys() - said_less)
+
+
 def test_only_ledger_and_vault_are_in_the_network(prod: Deployed) -> None:
     in_network = {name for name, entry in prod.functions().items() if "VpcConfig" in entry}
 

@@ -26,6 +26,7 @@ from microbatch.messages import QUEUES, Message
 from microbatch.platform.database import Database
 from microbatch.wiring import parts, policies
 from tests.fakes import alchemy
+from tests.fakes.lambda_event import delivered
 from tests.fakes.logins import logins
 from tests.fakes.pipeline import FEED, KEY, TOKEN
 
@@ -142,7 +143,7 @@ class Doors:
         }
         # what failed a while ago may be back by now; that is for another invocation
         received = [each for each in self._receive(queue) if each["MessageId"] in sent]
-        records = [_record(queue, message) for message in received]
+        records = [delivered(message, ARN + LOCAL.prefix + queue) for message in received]
         assert len(records) == len(bodies)
         answer = self.invoke(CONSUMER[queue].name, {"Records": records})
         failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]}
@@ -257,17 +258,3 @@ def everything(database: Database) -> dict[str, list[Any]]:
             row["tablename"]: tx.all(f"SELECT t::text FROM {row['tablename']} t ORDER BY 1")
             for row in tables
         }
-
-
-def _record(queue: str, message: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "messageId": message["MessageId"],
-        "receiptHandle": message["ReceiptHandle"],
-        "body": message["Body"],
-        "attributes": message["Attributes"],
-        "messageAttributes": {},
-        "md5OfBody": message["MD5OfBody"],
-        "eventSource": "aws:sqs",
-        "eventSourceARN": ARN + LOCAL.prefix + queue,
-        "awsRegion": "eu-central-1",
-    }

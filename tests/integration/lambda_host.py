@@ -11,10 +11,18 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import ClientError
 
 from microbatch.platform.retry import QueueAddress, RetryingProcessor, RetryPolicy
+from tests.fakes.lambda_event import delivered
 
 BODY = '{ "token":"aé\\u00fc-_😀" ,\n\t"n": 1e3}'  # not what json.dumps would write
+QUEUE = "orders"
+QUEUE_ARN = f"arn:aws:sqs:eu-central-1:123456789012:{QUEUE}"
 POLICY = RetryPolicy(wait_seconds=1, deadline_seconds=100, renew_at_receives=3)
 VISIBILITY_SECONDS = 30  # of the queue: longer than any test, so what comes back was told to
+
+
+def event_of(messages: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a function is given of received messages."""
+    return {"Records": [delivered(message, QUEUE_ARN) for message in messages]}
 
 
 class Lambda:
@@ -24,8 +32,8 @@ class Lambda:
         self.client = client
         self.ahead_seconds = 0
         self.dead_letter_url = self._create("orders-dlq")
-        self.url = self._create("orders")
-        self.address = QueueAddress("orders", self.url, self.dead_letter_url)
+        self.url = self._create(QUEUE)
+        self.address = QueueAddress(QUEUE, self.url, self.dead_letter_url)
         self._last: list[dict[str, Any]] = []
         self.before_deleting: Callable[[], None] = lambda: None
 
@@ -42,7 +50,7 @@ class Lambda:
 
     def run(self, handler: Callable[[SQSRecord], None], client: Any = None) -> list[str]:
         """The message ids that were reported as failed, of at most ten that were visible."""
-        event = {"Records": [self._record(message) for message in self.receive(self.url)]}
+        event = event_of(self.receive(self.url))
         processor = RetryingProcessor(
             client or self.client, POLICY, lambda _record: self.address, self.now
         )
@@ -89,27 +97,6 @@ class Lambda:
         return sum(
             int(attributes["Attributes"][f"ApproximateNumberOfMessages{each}"]) for each in counts
         )
-
-    def _record(self, message: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "messageId": message["MessageId"],
-            "receiptHandle": message["ReceiptHandle"],
-            "body": message["Body"],
-            "attributes": message["Attributes"],
-            "messageAttributes": {
-                name: {
-                    "stringValue": attribute["StringValue"],
-                    "stringListValues": [],
-                    "binaryListValues": [],
-                    "dataType": attribute["DataType"],
-                }
-                for name, attribute in message.get("MessageAttributes", {}).items()
-            },
-            "md5OfBody": message["MD5OfBody"],
-            "eventSource": "aws:sqs",
-            "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:orders",
-            "awsRegion": "eu-central-1",
-        }
 
 
 class Failing:

@@ -1,6 +1,8 @@
 """Every door that a queue triggers, with a good message: the next one is on the right queue."""
 
+import dataclasses
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -114,21 +116,48 @@ def test_an_order_for_one_swap_reserves_its_transfer(doors: Doors, pipeline: Pip
     ]
 
 
-def test_an_event_goes_to_the_bus(doors: Doors) -> None:
-    put: list[Any] = []
+@pytest.fixture
+def put(doors: Doors) -> Iterator[list[Any]]:
+    """What EventBridge is asked to put on the bus, call by call."""
+    del doors  # which makes the session
+    calls: list[Any] = []
     session = boto3.DEFAULT_SESSION
     assert session is not None
-    watch = ("provide-client-params.events.PutEvents", lambda params, **_: put.append(params))
+    watch = (
+        "provide-client-params.events.PutEvents",
+        lambda params, **_: calls.append(params["Entries"]),
+    )
     session.events.register(*watch)
+    yield calls
+    session.events.unregister(*watch)
+
+
+def test_an_event_goes_to_the_bus(doors: Doors, put: list[Any]) -> None:
     event = sample(messages.EventOccurred)
 
     assert doors.deliver("events", signed("events", event)) == 0
 
-    session.events.unregister(*watch)
     assert doors.counts() == {}
-    ((entry,),) = [request["Entries"] for request in put]
+    ((entry,),) = put
     assert entry["EventBusName"] == BUS
     assert json.loads(entry["Detail"])["id"] == event.event_id
+
+
+def test_events_go_together_and_one_that_is_forged_holds_nobody_up(
+    doors: Doors, put: list[Any]
+) -> None:
+    events = [
+        dataclasses.replace(sample(messages.EventOccurred), event_id=f"event {number}")
+        for number in range(3)
+    ]
+    good = [signed("events", each) for each in events]
+
+    assert doors.deliver("events", good[0], "forged", *good[1:]) == 0
+
+    (entries,) = put
+    ids = sorted(json.loads(entry["Detail"])["id"] for entry in entries)
+    assert ids == ["event 0", "event 1", "event 2"]
+    assert doors.counts() == {"events-dlq": 1}
 
 
 def test_the_signer_commits_the_bytes_that_it_sends(doors: Doors, pipeline: Pipeline) -> None:

@@ -4,7 +4,6 @@ The functions' own settings compress the time: a retry every second, a day of a 
 """
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from cdk.config import LOCAL
 from cdk.stages import CONSUMER
 from microbatch.messages import ExchangeStatusRequested, PaymentReceived, ReceiptRequested
+from tests.fakes.lambda_event import delivered
 from tests.integration.doors import ARN, Doors, sample, signed
 from tests.unit.stub_server import StubServer
 
@@ -53,7 +53,10 @@ class Outage:
             self._invoke(received)
 
     def _invoke(self, received: list[dict[str, Any]]) -> None:
-        records = [self._record(message) for message in received]
+        for message in received:
+            attributes = message.get("MessageAttributes", {})
+            self.first_sent |= {value["StringValue"] for value in attributes.values()}
+        records = [delivered(message, ARN + LOCAL.prefix + self.queue) for message in received]
         answer = self.doors.invoke(CONSUMER[self.queue].name, {"Records": records})
         failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]}
         for record in records:
@@ -61,22 +64,6 @@ class Outage:
                 self.doors._sqs.delete_message(
                     QueueUrl=self.url, ReceiptHandle=record["receiptHandle"]
                 )
-
-    def _record(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        attributes = message.get("MessageAttributes", {})
-        self.first_sent |= {value["StringValue"] for value in attributes.values()}
-        return {
-            "messageId": message["MessageId"],
-            "receiptHandle": message["ReceiptHandle"],
-            "body": message["Body"],
-            "attributes": message["Attributes"],
-            "messageAttributes": {
-                name: {"stringValue": value["StringValue"], "dataType": value["DataType"]}
-                for name, value in attributes.items()
-            },
-            "eventSource": "aws:sqs",
-            "eventSourceARN": ARN + LOCAL.prefix + self.queue,
-        }
 
 
 def ends_dead(doors: Doors, queue: str, body: str, reason: str) -> None:

@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from microbatch.errors import ConfigurationError, InvalidInput, InvalidToken, RetryLater
 from microbatch.platform.observability import metrics
 from microbatch.platform.retry import RetryingProcessor
-from tests.integration.lambda_host import BODY, POLICY, Failing, Lambda, Log
+from tests.integration.lambda_host import BODY, POLICY, Failing, Lambda, Log, event_of
 
 
 @pytest.fixture
@@ -257,7 +257,7 @@ def test_a_configuration_error_waits_and_is_logged_as_an_error(host: Lambda, log
 def test_a_message_of_an_unknown_queue_stays(host: Lambda, log: Log) -> None:
     host.send()
     (message,) = host.receive(host.url)
-    event = {"Records": [host._record(message)]}
+    event = event_of([message])
     processor = RetryingProcessor(host.client, POLICY, lambda record: {}[record.queue_url])
 
     response = process_partial_response(event, LATER, processor)
@@ -269,7 +269,7 @@ def test_a_message_of_an_unknown_queue_stays(host: Lambda, log: Log) -> None:
 def test_one_processor_serves_many_invocations(host: Lambda) -> None:
     host.send()
     (message,) = host.receive(host.url)
-    event = {"Records": [host._record(message)]}
+    event = event_of([message])
     processor = RetryingProcessor(host.client, POLICY, lambda _record: host.address)
 
     failed = process_partial_response(event, LATER, processor)

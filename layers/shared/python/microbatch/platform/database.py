@@ -56,7 +56,7 @@ class Savepoint:
 class Transaction:
     """Statements of one transaction; parameters are named, `%(name)s`."""
 
-    def __init__(self, cursor: extras.RealDictCursor) -> None:
+    def __init__(self, cursor: extensions.cursor) -> None:
         self._cursor = cursor
         self._savepoints = 0
 
@@ -72,12 +72,16 @@ class Transaction:
         rows = self._cursor.fetchmany(2)
         if len(rows) > 1:
             raise RuntimeError("a statement for one row gave several")
-        return dict(rows[0]) if rows else None
+        return self._named(rows)[0] if rows else None
 
     def all(self, sql: str, /, **params: Any) -> list[Row]:
         """Every row."""
         self._cursor.execute(sql, params or None)
-        return [dict(row) for row in self._cursor.fetchall()]
+        return self._named(self._cursor.fetchall())
+
+    def _named(self, rows: list[tuple[Any, ...]]) -> list[Row]:
+        names = [column.name for column in self._cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def password_verifier(self, role: str, password: str) -> str:
         """What the server keeps of a role's password: no statement needs the password itself."""
@@ -166,7 +170,7 @@ class Database:
             with suppress(psycopg2.Error):
                 connection.close()
 
-    def _begin(self) -> extras.RealDictCursor:
+    def _begin(self) -> extensions.cursor:
         # BEGIN is ours, not psycopg2's: it finds a dead connection while nothing is lost yet
         if self._connection is not None:
             try:
@@ -177,19 +181,19 @@ class Database:
         self._connection = self._connect()
         return self._begun(self._connection)
 
-    def _begun(self, connection: extensions.connection) -> extras.RealDictCursor:
-        cursor = connection.cursor(cursor_factory=extras.RealDictCursor)
+    def _begun(self, connection: extensions.connection) -> extensions.cursor:
+        cursor = connection.cursor()
         cursor.execute("BEGIN")
         return cursor
 
-    def _commit(self, cursor: extras.RealDictCursor) -> None:
+    def _commit(self, cursor: extensions.cursor) -> None:
         cursor.execute("COMMIT")
         # Postgres answers ROLLBACK, without an error, when an earlier error was caught in the block
         if cursor.statusmessage != "COMMIT":
             raise RuntimeError("nothing was committed: an error was caught inside the transaction")
         cursor.close()
 
-    def _roll_back(self, cursor: extras.RealDictCursor) -> None:
+    def _roll_back(self, cursor: extensions.cursor) -> None:
         try:
             cursor.execute("ROLLBACK")
             cursor.close()

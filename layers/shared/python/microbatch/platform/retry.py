@@ -34,7 +34,7 @@ FIRST_SENT_AT = "first_sent_at"  # Unix time in milliseconds, as SQS's own SentT
 REASON = "reason"
 
 # SQS refuses text with any character outside XML's
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType]
 Result: TypeAlias = tuple[str, Any, Any]

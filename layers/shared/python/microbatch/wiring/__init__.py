@@ -23,7 +23,7 @@ from microbatch.wiring.policies import (
     reconciler_policies,
     swap_policy,
 )
-from microbatch.wiring.queue_events import each, together
+from microbatch.wiring.queue_events import ask_together, each, together
 from microbatch.wiring.steps import (
     ask,
     health_probes,
@@ -39,6 +39,7 @@ __all__ = [
     "MIGRATIONS",
     "ages",
     "ask",
+    "ask_together",
     "changenow",
     "checked",
     "conversion_policy",

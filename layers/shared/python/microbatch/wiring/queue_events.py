@@ -23,18 +23,55 @@ def each(event: Any, handle: "Callable[[SQSRecord], None]", context: "LambdaCont
 
     Raises InvalidInput when it is not the function's own event.
     """
-    from aws_lambda_powertools.utilities.batch import process_partial_response  # noqa: PLC0415
-
-    return process_partial_response({"Records": records_in(event)}, handle, processor(), context)
+    return _one_by_one(records_in(event), handle, context)
 
 
 def together(
-    event: Any, act: Callable[..., Together], policy: Callable[[], object]
-) -> dict[str, Any]:
-    """Act on an event's records in one transaction, as far as it goes; the event of what is left.
+    event: Any,
+    act: Callable[..., Together],
+    policy: Callable[[], object],
+    handle: "Callable[[SQSRecord], None]",
+    context: "LambdaContext",
+) -> Any:
+    """Act on an event's records in one transaction, as far as it goes, and handle each of the rest.
 
-    Whatever goes wrong concerns all of them, so that nothing is done: each takes its own step
-    then, and is judged by that alone. Raises InvalidInput when it is not the function's own event.
+    Gives which of them come again. Raises InvalidInput when it is not the function's own event.
+    """
+    left = _at_once(event, lambda found: transact(lambda tx, now: act(found, tx, now, policy())))
+    return _one_by_one(left, handle, context)
+
+
+def ask_together(
+    event: Any,
+    act: Callable[..., Together],
+    outside: Callable[[], object],
+    handle: "Callable[[SQSRecord], None]",
+    context: "LambdaContext",
+) -> Any:
+    """Ask the outside for all of an event's records with one call, and handle each of the rest.
+
+    Gives which of them come again. Raises InvalidInput when it is not the function's own event.
+    """
+    left = _at_once(event, lambda found: act(found, outside(), utc_now()))
+    return _one_by_one(left, handle, context)
+
+
+def _one_by_one(
+    records: list[dict[str, Any]],
+    handle: "Callable[[SQSRecord], None]",
+    context: "LambdaContext",
+) -> Any:
+    if not records:
+        return {"batchItemFailures": []}
+    from aws_lambda_powertools.utilities.batch import process_partial_response  # noqa: PLC0415
+
+    return process_partial_response({"Records": records}, handle, processor(), context)
+
+
+def _at_once(event: Any, act: Callable[[dict[str, Any]], Together]) -> list[dict[str, Any]]:
+    """The records that are left when as much as can be is done at once.
+
+    What goes wrong with all of them leaves each to its own step, to be judged by that alone.
     """
     from microbatch.platform.observability import count_unhandled, logger  # noqa: PLC0415
 
@@ -43,20 +80,17 @@ def together(
     try:
         checked()
         readable = _readable(records)
-        done, outgoing = transact(lambda tx, now: act(readable, tx, now, policy()))
+        done, outgoing = act(readable) if readable else (set(), [])
         send(outgoing)
     except MicrobatchError as error:
         logger.warning("not_done_together", reason=type(error).__name__)
-        return {**event}
+        return records
     except Exception:
         count_unhandled()
         logger.exception("not_done_together")
-        return {**event}
+        return records
     _count_done([record for record in records if record["messageId"] in done])
-    return {
-        **event,
-        "Records": [record for record in records if record["messageId"] not in done],
-    }
+    return [record for record in records if record["messageId"] not in done]
 
 
 def _count_done(records: Sequence[dict[str, Any]]) -> None:

@@ -206,7 +206,7 @@ def _tell_queued(outgoing: Sequence[Outgoing]) -> None:
     from microbatch.platform.observability import logger  # noqa: PLC0415
 
     for each in outgoing:
-        logger.info("webhook_queued", queue=each.queue, **messages.subject(each.message))
+        logger.info("webhook_queued", **messages.subject(each.message))
 
 
 def _warn(name: str, reason: str) -> None:
