@@ -29,8 +29,8 @@ NAMES = (
     "message",
     "imports",
     "invariants",
+    "aws_requests",
 )
-AWS_REQUESTS = RESULTS / "aws_requests.json"  # counted on the local stack by another command
 
 
 def main() -> int:
@@ -79,9 +79,6 @@ def keep(found: list[Ratio], postgres: str) -> None:
     }
     ratios |= {each.name: each.fields | stamp for each in found}
     kept: dict[str, Any] = {"ratios": list(ratios.values())}
-    if AWS_REQUESTS.exists():
-        kept["aws_requests"] = json.loads(AWS_REQUESTS.read_text())
-        print(f"AWS requests, counted by its own command: {AWS_REQUESTS.name} is included")
     path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     picture.draw(kept["ratios"], RESULTS / "latest.svg")
 

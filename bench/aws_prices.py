@@ -51,3 +51,8 @@ class Use:
             "function logs": self.log_bytes / GIB * LOG_GIB,
             "EventBridge": self.events * EVENT,
         }
+
+    @property
+    def total_usd(self) -> Decimal:
+        """The price of all of it."""
+        return sum(self.usd().values(), Decimal(0))

@@ -20,16 +20,19 @@ from local.aws.deployment import PREFIX
 from local.aws.emulator import ACCOUNT, REGION
 from local.customer import Customer
 from local.day import CHANNEL, SAVER, SHOP, WALLETS
+from tests.fakes.lambda_event import delivered
 
 PAYERS = (SHOP, CHANNEL, SAVER)
 PAYMENT_ETH, PAYMENT_USD = Decimal("0.0121"), Decimal("24.2")
 ARRIVAL_SECONDS = 300.0
 QUIET_LOOKS = 4
+QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:"
 TEN = 10  # messages that SQS hands over at once
 RUSHES = (1, 10, 100)  # payments that have come when a function is called
 
 CPU_GB = Decimal(1769) / 1024  # of memory: that of a function that has one processor
-WAIT_MILLISECONDS = 10  # for the answer to a request
+PRICED = ("sqs:SendMessage", "sqs:ChangeMessageVisibility", "events:PutEvents")
+WAIT_MILLISECONDS = 10  # for the answer to one of these
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,55 +41,53 @@ class Phase:
 
     units: int
     invocations: list[trail.Invocation]
-    requests: Counter[tuple[str, str]]  # (function, action)
+    requests: Counter[tuple[str, str, str]]  # (stage, action, queue or "")
     log_bytes: Counter[str]  # by function
 
     def use(self, only: set[str] | None = None) -> Use:
         """What one unit used, of these functions or of all."""
         chosen = [each for each in self.invocations if only is None or stage(each) in only]
-        asked = {
-            action: sum(
-                count
-                for (caller, each), count in self.requests.items()
-                if each == action and (only is None or caller in only)
-            )
-            for action in ("sqs:SendMessage", "sqs:ChangeMessageVisibility", "events:PutEvents")
-        }
+        asked = Counter[tuple[str, str]]()
+        for (caller, action, queue), count in self.requests.items():
+            if action in PRICED and (only is None or _for_whom(caller, queue) in only):
+                asked[caller, action] += count
         calls = Counter(stage(each) for each in chosen)
         tens = sum(math.ceil(each.records / TEN) for each in chosen if each.queue)
         polled = 2 * tens  # received, and deleted
         used = Use(
             api_requests=Decimal(sum(1 for each in chosen if "webhook" in each.function)),
             invocations=Decimal(len(chosen)),
-            gb_seconds=self._gb_seconds(calls, sum(asked.values())),
+            gb_seconds=self._gb_seconds(calls, asked),
             sqs_requests=Decimal(
-                asked["sqs:SendMessage"] + asked["sqs:ChangeMessageVisibility"] + polled
+                polled + sum(times for (_, what), times in asked.items() if what.startswith("sqs:"))
             ),
-            events=Decimal(asked["events:PutEvents"]),
+            events=Decimal(sum(each.records for each in chosen if BY_NAME[stage(each)].publishes)),
             log_bytes=Decimal(
                 sum(size for name, size in self.log_bytes.items() if only is None or name in only)
-                + len(chosen) * LAMBDA_LOG_BYTES
+                + sum(LAMBDA_LOG_BYTES for each in chosen if not BY_NAME[stage(each)].is_quiet)
             ),
         )
         return used.times(Decimal(1) / self.units)
 
     def cpu_milliseconds(self) -> dict[str, Decimal]:
         """Processor time of a usual call, by stage; of warm ones, where there are any."""
-        times: dict[str, list[int]] = {}
+        times: dict[bool, dict[str, list[int]]] = {False: {}, True: {}}
         for each in self.invocations:
-            times.setdefault(stage(each), [])
-            if not each.is_cold:
-                times[stage(each)].append(each.cpu_milliseconds)
-        return {name: Decimal(sum(found)) / len(found) for name, found in times.items() if found}
+            times[each.is_cold].setdefault(stage(each), []).append(each.cpu_milliseconds)
+        usual = times[True] | times[False]
+        return {name: Decimal(sum(found)) / len(found) for name, found in usual.items()}
 
-    def _gb_seconds(self, calls: Counter[str], requests: int) -> Decimal:
+    def _gb_seconds(self, calls: Counter[str], asked: Counter[tuple[str, str]]) -> Decimal:
         # How long a call takes here says nothing about AWS; how much processor it needs does. A
         # function gets a whole one with CPU_GB, so that it pays for it alike with any memory.
         computing = sum(
             (calls[name] * used for name, used in self.cpu_milliseconds().items()), Decimal(0)
         )
-        memory_gb = Decimal(max((BY_NAME[name].memory_mb for name in calls), default=0)) / 1024
-        return (computing * CPU_GB + requests * WAIT_MILLISECONDS * memory_gb) / 1000
+        waiting = sum(
+            count * WAIT_MILLISECONDS * Decimal(BY_NAME[caller].memory_mb) / 1024
+            for (caller, _), count in asked.items()
+        )
+        return (computing * CPU_GB + waiting) / 1000
 
 
 def stage(invocation: trail.Invocation) -> str:
@@ -102,11 +103,16 @@ class Day:
         self._payment_ids = itertools.count(5_000_000_000)
 
     def run(self) -> dict[str, Phase]:
-        """The phases, by what their unit is."""
+        """The phases, by what their unit is; all is done once before, so functions are warm."""
         self._prepare()
+        self._pay(1, len(PAYERS))
+        self._convert()
+        self._pay_out()
         return {
             **{
-                f"payment, {rush} at once": self._counted(self._payments, partial(self._pay, rush))
+                f"payment, {rush} at once": self._counted(
+                    self._payments, partial(self._pay, rush, self._payments)
+                )
                 for rush in RUSHES
             },
             "batch": self._counted(1, self._convert),
@@ -134,11 +140,11 @@ class Day:
         self._until("observations", lambda: self._count("observations") > 8)
         self._until_quiet()
 
-    def _pay(self, rush: int) -> None:
+    def _pay(self, rush: int, payments: int) -> None:
         """Payments, of which so many have come each time that a function is called."""
         stored = self._count("payments")
         with self._unread("payments", "events"):
-            for number in range(self._payments):
+            for number in range(payments):
                 client_id = PAYERS[number % len(PAYERS)]
                 fields = nowpayments.notification(
                     next(self._payment_ids), int(client_id), PAYMENT_ETH, PAYMENT_USD
@@ -147,22 +153,29 @@ class Day:
                     raise RuntimeError(f"payment {number} was refused")
             self._hand_over("payments", rush)
             self._hand_over("events", rush)
-        if self._count("payments") != stored + self._payments:
+        if self._count("payments") != stored + payments:
             raise RuntimeError("not every payment was stored")
         self._until_quiet()
 
     def _hand_over(self, queue: str, rush: int) -> None:
         """As AWS does it once so many have come: received by tens, one call, deleted by tens."""
         sqs = self._customer._client("sqs")  # noqa: SLF001
-        url, name = self._customer.endpoints.queues[queue], PREFIX + queue
+        url, arn = self._customer.endpoints.queues[queue], QUEUE_ARN + PREFIX + queue
         at_once = min(rush, CONSUMER[queue].batch_size)
         while received := list(self._received(sqs, url, at_once)):
-            records = [_record(each, name) for each in received]
+            records = [delivered(each, arn) for each in received]
             failed = self._customer.invoke(CONSUMER[queue].name, {"Records": records})
             if failed["batchItemFailures"]:
                 raise RuntimeError(f"{queue}: {failed}")
-            for each in received:
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
+            for first in range(0, len(received), TEN):
+                handles = [each["ReceiptHandle"] for each in received[first : first + TEN]]
+                sqs.delete_message_batch(
+                    QueueUrl=url,
+                    Entries=[
+                        {"Id": str(number), "ReceiptHandle": handle}
+                        for number, handle in enumerate(handles)
+                    ],
+                )
 
     @staticmethod
     def _received(sqs: Any, url: str, at_once: int) -> Iterator[dict[str, Any]]:
@@ -178,16 +191,18 @@ class Day:
                 return
 
     def _convert(self) -> None:
+        done = "batches WHERE state = 'distributed'"
+        before = self._count(done)
         if self._customer.invoke("threshold_check")["decision"] != "open":
             raise RuntimeError("no batch was opened")
-        done = "batches WHERE state = 'distributed'"
-        self._until("the batch", lambda: self._count(done) == 1)
+        self._until("the batch", lambda: self._count(done) > before)
         self._until_quiet()
 
     def _pay_out(self) -> None:
-        self._customer.invoke("payout_scheduler")
         done = "payouts WHERE state = 'completed'"
-        self._until("payouts", lambda: self._count(done) == len(PAYERS))
+        before = self._count(done)
+        self._customer.invoke("payout_scheduler")
+        self._until("payouts", lambda: self._count(done) == before + len(PAYERS))
         self._until_quiet()
 
     def _counted(self, units: int, act: Callable[[], None]) -> Phase:
@@ -199,7 +214,7 @@ class Day:
         return Phase(
             units,
             [each for each in entries if isinstance(each, trail.Invocation)],
-            Counter((stage_named(each.caller), each.action) for each in ours),
+            Counter((stage_named(each.caller), each.action, _queue(each)) for each in ours),
             self._log_bytes() - logged,
         )
 
@@ -211,9 +226,11 @@ class Day:
         ids = {each["EventSourceArn"].rpartition(PREFIX)[2]: each["UUID"] for each in found}
         for queue in queues:
             functions.update_event_source_mapping(UUID=ids[queue], Enabled=False)
-        yield
-        for queue in queues:
-            functions.update_event_source_mapping(UUID=ids[queue], Enabled=True)
+        try:
+            yield
+        finally:
+            for queue in queues:
+                functions.update_event_source_mapping(UUID=ids[queue], Enabled=True)
 
     def _log_bytes(self) -> Counter[str]:
         files = (self._folder / "logs" / "functions").glob("*.log")
@@ -243,21 +260,13 @@ class Day:
             time.sleep(0.25)
 
 
-def _record(message: dict[str, Any], queue: str) -> dict[str, Any]:
-    """A message of SQS as a function is given it."""
-    return {
-        "messageId": message["MessageId"],
-        "receiptHandle": message["ReceiptHandle"],
-        "body": message["Body"],
-        "attributes": message["Attributes"],
-        "messageAttributes": {
-            name: {"stringValue": each["StringValue"], "dataType": each["DataType"]}
-            for name, each in message.get("MessageAttributes", {}).items()
-        },
-        "eventSource": "aws:sqs",
-        "eventSourceARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}",
-        "awsRegion": REGION,
-    }
+def _queue(request: trail.Request) -> str:
+    return request.resource.rpartition(PREFIX)[2] if request.action.startswith("sqs:") else ""
+
+
+def _for_whom(caller: str, queue: str) -> str:
+    """Who is the reason for a request: events are sent for the sake of whoever publishes them."""
+    return CONSUMER[queue].name if queue == "events" else caller
 
 
 def stage_named(function: str) -> str:

@@ -88,11 +88,16 @@ def scans(fields: Fields) -> dict[tuple[str, str], int]:
     return dict(found)
 
 
-def _whole(plan: dict[str, Any]) -> Iterator[tuple[str, int]]:
-    """(table, how often) of every sequential or full index scan below a node of a plan."""
+def _whole(plan: dict[str, Any], processes: int = 1) -> Iterator[tuple[str, int]]:
+    """(table, how often) of every sequential or full index scan below a node of a plan.
+
+    Processes that share one scan are counted as a loop each by Postgres; together they read once.
+    """
     kind = plan["Node Type"]
     bounded = "Index Cond" in plan or "Recheck Cond" in plan
     if plan.get("Relation Name") and kind.endswith("Scan") and not bounded:
-        yield plan["Relation Name"], int(plan["Actual Loops"])
+        shared_by = processes if plan.get("Parallel Aware") else 1
+        yield plan["Relation Name"], -(-int(plan["Actual Loops"]) // shared_by)
+    processes = plan.get("Workers Launched", processes - 1) + 1
     for below in plan.get("Plans", []):
-        yield from _whole(below)
+        yield from _whole(below, processes)

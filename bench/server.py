@@ -108,6 +108,8 @@ def connect(fields: Fields) -> Any:
 def ledger(fields: Fields, statement_seconds: int = 3600) -> Iterator[Database]:
     """The product's Database, logged in as its ledger functions are."""
     with owner(login(fields, "ledger"), statement_seconds) as database:
+        with database.transaction() as tx:  # connected, as a function is after its first call
+            tx.one("SELECT 1 AS one")
         yield database
 
 
