@@ -46,6 +46,7 @@ def world(day: Day) -> World:
     """The stack after that day: clients, observations and one finished batch are there."""
     world = day.demo.customer
     assert isinstance(world, World)
+    world.hold_schedules()
     return world
 
 

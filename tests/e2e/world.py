@@ -36,7 +36,9 @@ BOOKS = (
 CONVERSION_SECONDS = 60.0
 POLL_SECONDS = 0.1
 CENT = Decimal("0.01")
-SCHEDULED = ("reconciler", "threshold_check", "payout_scheduler")
+MONEY_MOVING = ("threshold_check", "payout_scheduler")  # schedules that begin something
+SCHEDULED = ("reconciler", *MONEY_MOVING)
+SCHEDULE_FIELDS = ("Name", "GroupName", "ScheduleExpression", "FlexibleTimeWindow", "Target")
 QUIET_LOOKS = 3  # a message that a function has in hand is in no queue for a moment
 
 _payment_ids = itertools.count(time.time_ns() // 1_000_000)  # nobody has used these
@@ -119,6 +121,21 @@ class World(Customer):
         self.until(arrived, lambda: self.payout_of(client_id).get("state") == state)
         self.until_quiet()
         return self.payout_of(client_id)
+
+    # --- schedules ------------------------------------------------------------------------------
+
+    def hold_schedules(self) -> None:
+        """From now on batches and payouts begin when a test says so; the reconciler goes on."""
+        scheduler = self._client("scheduler")
+        left = {self.endpoints.functions[stage] for stage in MONEY_MOVING}
+        for entry in scheduler.list_schedules()["Schedules"]:
+            found = scheduler.get_schedule(Name=entry["Name"], GroupName=entry["GroupName"])
+            function = found["Target"]["Arn"].partition(":function:")[2]
+            if function in left:
+                given = {name: found[name] for name in SCHEDULE_FIELDS}
+                scheduler.update_schedule(**given, State="DISABLED")
+                left.remove(function)
+        assert left == set()
 
     # --- books and queues -----------------------------------------------------------------------
 
