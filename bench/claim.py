@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -58,10 +57,7 @@ def claim(fields: Fields, count: int) -> float:
 
         def run() -> None:
             with database.transaction() as tx:
-                row = tx.one("SELECT now() AS now")
-                assert row is not None
-                now: datetime = row["now"]
-                check = check_threshold(tx, now, policy)
+                check = check_threshold(tx, tx.began_at, policy)
                 assert check.batch_id is not None, check.decision
                 assert check.claimed.payments_count == count
 

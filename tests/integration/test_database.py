@@ -67,6 +67,7 @@ def test_times_are_in_utc(database: Database) -> None:
         row = transaction.one("SELECT now() AS at")
 
     assert row is not None
+    assert row["at"] == transaction.began_at
     assert row["at"].utcoffset().total_seconds() == 0
 
 

@@ -28,7 +28,7 @@ class Planned(Transaction):
     """Notes the plan of every statement over many rows as it is about to run."""
 
     def __init__(self, tx: Transaction) -> None:
-        super().__init__(tx._cursor)
+        super().__init__(tx._cursor, tx.began_at)
         self.plans: list[dict[str, Any]] = []
 
     def execute(self, sql: str, /, **params: Any) -> int:
@@ -69,8 +69,6 @@ def grows_faster_than_its_rows(plan: dict[str, Any]) -> list[str]:
 def tx(request: pytest.FixtureRequest, module_database: Database) -> Iterator[Planned]:
     """Many pending payments, all of them written a moment ago."""
     with undone(module_database) as found:
-        now = found.one("SELECT now() AS now")
-        assert now is not None
         for name, value in (
             (ETH_USD, 2400),
             (ETH_TO_USDT.minimum, 1),
@@ -104,18 +102,16 @@ def write(tx: Transaction, count: int, first: int) -> None:
 
 
 def test_no_plan_depends_on_what_the_planner_guesses(tx: Planned) -> None:
-    row = tx.one("SELECT now() AS now")
-    assert row is not None
     policy = replace(POLICY, max_payments=2 * MANY)
 
-    check = check_threshold(tx, row["now"], policy)
+    check = check_threshold(tx, tx.began_at, policy)
     batch_id = str(check.batch_id)
     claimed = check.claimed.payments_count
     assert claimed >= MANY
-    assert sharing_store.distribute(tx, batch_id, MicroUsdt(10**9), row["now"]) == claimed
+    assert sharing_store.distribute(tx, batch_id, MicroUsdt(10**9), tx.began_at) == claimed
     tx.execute("UPDATE payments SET state = 'swapping', share_microusdt = NULL")
     back = Wei(check.claimed.net_wei - 1)
-    given = {"max_attempts": 5, "reason": "it came back", "now": row["now"]}
+    given = {"max_attempts": 5, "reason": "it came back", "now": tx.began_at}
     assert sharing_store.give_back(tx, batch_id, back, **given) == claimed
 
     assert len(tx.plans) >= 3

@@ -117,8 +117,8 @@ class SimulatedConnection(extensions.connection):
             raise Killed
         if self.broken:
             raise psycopg2.InterfaceError("connection already closed")
-        if sql == "BEGIN":
-            self._begin(lines, run)
+        if sql.startswith("BEGIN;"):
+            self._begin(lines, sql, run)
         elif sql == "COMMIT":
             self._commit(lines, run)
         else:
@@ -135,11 +135,12 @@ class SimulatedConnection(extensions.connection):
                 sent = (cursor.query or b"").decode("utf-8", "replace")
                 lines.chance.trace.note(f"sql {sent} {cursor.statusmessage}")
 
-    def _begin(self, lines: Lines, run: Callable[[str], None]) -> None:
+    def _begin(self, lines: Lines, sql: str, run: Callable[[str], None]) -> None:
         if lines.strikes("database_lost_idle", CONNECT_LOST):
             self._lose()
         self.wrote = False
-        run(f"BEGIN; SET LOCAL clock.now = '{lines.clock.now.isoformat()}'")
+        set_clock = f"SET LOCAL clock.now = '{lines.clock.now.isoformat()}'"
+        run(sql.replace("BEGIN;", f"BEGIN; {set_clock};", 1))
 
     def _commit(self, lines: Lines, run: Callable[[str], None]) -> None:
         if lines.strikes("commit_lost", COMMIT_LOST):

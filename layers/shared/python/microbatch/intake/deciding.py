@@ -184,12 +184,13 @@ def _judge(
     notice = held.notice
     if named_wei is not None:
         notice = replace(notice, received_amount=text_from_units(named_wei, ETH_DECIMALS))
+    price, last_price = market.prices(tx, now, policy.observation_max_age_seconds)
     return judge(
         notice,
         store.client(tx, held.client_id),
-        market.fresh_price(tx, now, policy.observation_max_age_seconds),
+        price,
         policy,
-        market.last_price(tx, now),
+        last_price,
         ingress_paused=pauses.is_paused(tx, Part.INGRESS),
         vouched=vouched,
     )

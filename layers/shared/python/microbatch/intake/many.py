@@ -25,8 +25,7 @@ def credit_many(
     """
     new = _new(tx, messages)
     clients = store.clients(tx, sorted({each.client_id for each in new.values()}))
-    price = market.fresh_price(tx, now, policy.observation_max_age_seconds)
-    last_price = market.last_price(tx, now)
+    price, last_price = market.prices(tx, now, policy.observation_max_age_seconds)
     ingress_paused = pauses.is_paused(tx, Part.INGRESS)
     bookings: dict[str, Booking] = {}
     for name, message in new.items():

@@ -45,12 +45,13 @@ def accumulate(
         logger.info("payment_duplicate", payment_id=notice.payment_id)
         told = telling.of_version(tx, notice.payment_id, notice.fingerprint, now)
     else:
+        price, last_price = market.prices(tx, now, policy.observation_max_age_seconds)
         verdict = _conflict(booked, held, notice) or judge(
             notice,
             store.client(tx, notice.client_id),
-            market.fresh_price(tx, now, policy.observation_max_age_seconds),
+            price,
             policy,
-            market.last_price(tx, now),
+            last_price,
             ingress_paused=pauses.is_paused(tx, Part.INGRESS),
         )
         told = _keep(tx, notice, verdict, now)  # before a payout takes the payment on

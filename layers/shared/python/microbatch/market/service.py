@@ -62,8 +62,18 @@ def fresh_price(tx: Transaction, now: datetime, max_age_seconds: int) -> Decimal
 
 def last_price(tx: Transaction, now: datetime) -> Decimal | None:
     """ETH/USD as last seen, however long ago; None when it was never seen."""
+    return prices(tx, now, 0)[1]
+
+
+def prices(
+    tx: Transaction, now: datetime, max_age_seconds: int
+) -> tuple[Decimal | None, Decimal | None]:
+    """(ETH/USD as in `fresh_price`, as in `last_price`), with one statement."""
     seen = store.latest(tx, [ETH_USD], now - timedelta(days=KEPT_DAYS)).get(ETH_USD)
-    return seen.value if seen else None
+    if seen is None:
+        return None, None
+    is_fresh = seen.observed_at >= now - timedelta(seconds=max_age_seconds)
+    return (seen.value if is_fresh else None), seen.value
 
 
 def take_range(message: RangeObserved, tx: Transaction, now: datetime) -> None:

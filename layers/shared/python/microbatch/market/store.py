@@ -22,9 +22,11 @@ def insert(tx: Transaction, name: str, value: Decimal | int | None, at: datetime
 def latest(tx: Transaction, names: Sequence[str], since: datetime) -> dict[str, Observation]:
     """The newest observation of each name, of those seen since then."""
     rows = tx.all(
-        "SELECT DISTINCT ON (name) name, value, observed_at FROM observations"
-        " WHERE name = ANY(%(names)s) AND observed_at >= %(since)s"
-        " ORDER BY name, observed_at DESC",
+        # one look into the index for each name, however many there are of it
+        "SELECT name, value, observed_at FROM unnest(%(names)s::text[]) AS names (name), LATERAL ("
+        " SELECT value, observed_at FROM observations"
+        " WHERE observations.name = names.name AND observed_at >= %(since)s"
+        " ORDER BY observed_at DESC LIMIT 1) AS newest",
         names=list(names),
         since=since,
     )

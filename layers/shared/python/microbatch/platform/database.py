@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from types import MappingProxyType
@@ -54,9 +55,13 @@ class Savepoint:
 
 
 class Transaction:
-    """Statements of one transaction; parameters are named, `%(name)s`."""
+    """Statements of one transaction; parameters are named, `%(name)s`.
 
-    def __init__(self, cursor: extensions.cursor) -> None:
+    `began_at` is its beginning by the database's own clock: what now() gives in every statement.
+    """
+
+    def __init__(self, cursor: extensions.cursor, began_at: datetime) -> None:
+        self.began_at = began_at
         self._cursor = cursor
         self._savepoints = 0
 
@@ -145,10 +150,10 @@ class Database:
             raise RuntimeError("a transaction is open already")
         self._busy = True
         try:
-            cursor = self._begin()
+            cursor, began_at = self._begin()
             try:
                 with counted_later() as counted:
-                    yield Transaction(cursor)
+                    yield Transaction(cursor, began_at)
                 self._commit(cursor)
             except BaseException:
                 self._roll_back(cursor)
@@ -170,7 +175,7 @@ class Database:
             with suppress(psycopg2.Error):
                 connection.close()
 
-    def _begin(self) -> extensions.cursor:
+    def _begin(self) -> tuple[extensions.cursor, datetime]:
         # BEGIN is ours, not psycopg2's: it finds a dead connection while nothing is lost yet
         if self._connection is not None:
             try:
@@ -181,10 +186,11 @@ class Database:
         self._connection = self._connect()
         return self._begun(self._connection)
 
-    def _begun(self, connection: extensions.connection) -> extensions.cursor:
+    def _begun(self, connection: extensions.connection) -> tuple[extensions.cursor, datetime]:
         cursor = connection.cursor()
-        cursor.execute("BEGIN")
-        return cursor
+        cursor.execute("BEGIN; SELECT now()")  # one way there and back
+        ((began_at,),) = cursor.fetchall()
+        return cursor, began_at
 
     def _commit(self, cursor: extensions.cursor) -> None:
         cursor.execute("COMMIT")

@@ -96,9 +96,7 @@ def _note_told(told: list[Announcement]) -> None:
 def transact(act: Callable[..., Any], *arguments: Any) -> Any:
     """Call `act(tx, now, …)` in one transaction on the database's own clock."""
     with database().transaction() as tx:
-        row = tx.one("SELECT now() AS now")
-        assert row is not None
-        return act(tx, row["now"], *arguments)
+        return act(tx, tx.began_at, *arguments)
 
 
 def one_by_one(
