@@ -5,7 +5,9 @@ from contextlib import closing
 from typing import Any
 
 from bench.server import connect
+from cdk.settings import Settings
 from microbatch.market.model import ETH_TO_USDT, ETH_USD
+from microbatch.market.service import KEPT_DAYS
 
 Fields = Mapping[str, Any]
 
@@ -31,7 +33,7 @@ def client(fields: Fields, client_id: str) -> None:
 
 
 def price(fields: Fields) -> None:
-    """ETH in USD, and the exchange's range and rate, as seen a moment ago."""
+    """ETH in USD, and the exchange's range and rate: a month of them, the last seen just now."""
     seen = {
         ETH_USD: 2400,
         ETH_TO_USDT.minimum: "0.005",
@@ -42,7 +44,11 @@ def price(fields: Fields) -> None:
         run(
             fields,
             "INSERT INTO observations (name, value, observed_at)"
-            " VALUES (%(name)s, %(value)s, now())",
+            " SELECT %(name)s, %(value)s::numeric, seen_at FROM"
+            " generate_series(now() - %(days)s * interval '1 day', now(), %(period)s"
+            " * interval '1 second') AS seen_at",
             name=name,
             value=value,
+            days=KEPT_DAYS,
+            period=Settings(chain_id=1).observation_period_seconds,
         )

@@ -201,6 +201,7 @@ class FakeChain:
             block_number=number,
             block_hash=f"0x{number:064x}",
             canonical_hash=f"0x{number:064x}",
+            finalized_number=self.head,
             gas_used=GAS,
             effective_gas_price_wei=GWEI,
             sender=transaction.sender,

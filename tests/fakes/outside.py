@@ -27,7 +27,7 @@ RESULTS: dict[str, Any] = {
     "eth_getCode": "0x",
     "eth_estimateGas": "0x5208",
     "eth_getTransactionCount": "0x7",
-    "eth_getBlockByNumber": {"hash": BLOCK_HASH},
+    "eth_getBlockByNumber": {"hash": BLOCK_HASH, "number": "0x64"},
 }
 VIEWS = {
     "70a08231": (7_000_000,),

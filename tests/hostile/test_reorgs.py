@@ -221,12 +221,18 @@ def test_an_attempt_taken_back_is_followed_by_whichever_is_mined_next(world: Wor
 # --- a branch that loses says that it failed ------------------------------------------------------
 
 
+@pytest.mark.parametrize("counted", [False, True], ids=["not_final", "final_by_one_count"])
 def test_a_payment_that_reverted_on_a_losing_branch_is_not_made_to_another_payee(
-    world: World,
+    world: World, counted: bool
 ) -> None:
-    """S19, S20. It is deep enough to be confirmed; final it is not, and no money is released."""
+    """S19, S20. It is deep enough to be confirmed; final it is not, and no money is released.
+
+    Nor when the count at the finalized block is wrong: another node behind the same URL said it.
+    """
     transfer = in_pool(world)
     (attempt,) = world.attempts()
+    if counted:
+        world.proxy.fault("higher_count", tag="finalized", address=world.wallet, times=FOR_EVER)
     world.proxy.fault("stale_tag", n=30, times=FOR_EVER)  # none of these blocks is final
     world.anvil.rpc("anvil_setCode", transfer["to_address"], REVERTS)
     blocks = CONFIRMATIONS + 3

@@ -110,11 +110,13 @@ def test_finality_can_be_late_or_missing(
     signed = wallet.sign()
     node.broadcast(signed.raw, signed.tx_hash)
     chain.mine(3)
-    proxy.fault("stale_tag", n=3)
-    proxy.fault("unsupported_tag")
+    proxy.fault("stale_tag", n=3, times=2)  # count and block
+    proxy.fault("unsupported_tag", times=2)
 
     seen = [node.receipt(wallet=wallet.address, tx_hash=signed.tx_hash) for _ in range(3)]
+    last = seen[-1].finalized_number
     assert [one.finalized_nonce for one in seen] == [0, 0, 1]
+    assert [one.finalized_number for one in seen] == [last - 3, 0, last]
     assert [one.latest_nonce for one in seen] == [1, 1, 1]
 
 

@@ -163,7 +163,7 @@ FAULTS = (
     Fault(
         "lost_block_is_believed",
         "vendors/ethereum/node.py",
-        '        return self._canonical_hash(receipt_number(receipt, "blockNumber")) == mined_in\n',
+        '        return hash_at(self._rpc, receipt_number(receipt, "blockNumber")) == mined_in\n',
         '        return mined_in != ""\n',
         "USDT counts as arrived in a block that is not of the chain any more",
     ),

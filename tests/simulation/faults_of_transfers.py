@@ -149,9 +149,17 @@ FAULTS = (
     Fault(
         "failed_before_it_is_final",
         "hostpay/recording.py",
-        "    return transfer.nonce is not None and message.finalized_nonce > transfer.nonce\n",
-        "    return transfer.nonce is not None\n",
+        "        and message.finalized_nonce > transfer.nonce\n"
+        "        and 0 < message.block_number <= message.finalized_number\n",
+        "",
         "money goes back for a payment that a reorganisation makes after all",
+    ),
+    Fault(
+        "final_by_the_count_alone",
+        "hostpay/recording.py",
+        "        and 0 < message.block_number <= message.finalized_number\n",
+        "",
+        "money goes back for a payment that a reorganisation makes after all: one count was wrong",
     ),
     Fault(
         "failed_transfer_is_kept_quiet",

@@ -74,6 +74,7 @@ class StubNode:
             "eth_getTransactionCount finalized": "0x5",
             "eth_getTransactionReceipt": receipt(),
             "eth_getBlockByNumber": {"hash": BLOCK_HASH},
+            "eth_getBlockByNumber finalized": {"number": "0x62"},
             "balanceOf": word(7_000_000),
             "isBlackListed": word(0),
             "latestRoundData": word(9, 312_345_678_901, 0, NOW_SECONDS - 60, 9),
@@ -98,6 +99,8 @@ class StubNode:
         name = method
         if method == "eth_getTransactionCount":
             name = f"{method} {params[-1]}"
+        if params[:1] == ["finalized"]:
+            name = f"{method} finalized"
         if method == "eth_call":
             selectors = {
                 "70a08231": "balanceOf",

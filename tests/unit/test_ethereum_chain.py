@@ -85,6 +85,7 @@ def test_a_receipt_comes_with_head_counts_and_the_canonical_hash(chain, node):
             block_number=100,
             block_hash=BLOCK_HASH,
             canonical_hash=BLOCK_HASH,
+            finalized_number=98,
             gas_used=21_000,
             effective_gas_price_wei=2 * 10**9,
         )
@@ -117,6 +118,14 @@ def test_a_reorganised_block_has_another_canonical_hash(chain, node, block, cano
     chain.results["eth_getBlockByNumber"] = block
 
     assert node.receipt(wallet=WALLET, tx_hash=TX_HASH).canonical_hash == canonical
+
+
+@pytest.mark.parametrize("block", ["0x62", {"number": None}, {"number": "98"}, {}])
+def test_a_finalized_block_that_cannot_be_is_asked_for_again(chain, node, block):
+    chain.results["eth_getBlockByNumber finalized"] = block
+
+    with pytest.raises(RetryLater):
+        node.receipt(wallet=WALLET, tx_hash=TX_HASH)
 
 
 def test_indexing_in_progress_is_not_absence(chain, node):

@@ -234,15 +234,24 @@ def test_a_rate_limit_is_never_taken_for_a_revert(chain, node, data):
     ],
 )
 def test_without_a_finalized_block_nothing_is_signed_but_a_receipt_is_read(chain, node, error):
-    chain.errors["eth_getTransactionCount finalized"] = error
+    for method in ("eth_getTransactionCount", "eth_getBlockByNumber"):
+        chain.errors[f"{method} finalized"] = error
 
     with pytest.raises(RetryLater):
         preflight(node)
-    assert node.receipt(wallet=WALLET, tx_hash=TX_HASH).finalized_nonce == 0
+    seen = node.receipt(wallet=WALLET, tx_hash=TX_HASH)
+    assert (seen.finalized_nonce, seen.finalized_number) == (0, 0)
 
 
-def test_a_finalized_count_that_failed_otherwise_is_not_zero(chain, node):
-    chain.errors["eth_getTransactionCount finalized"] = {"code": -32000, "message": "busy"}
+def test_null_for_the_finalized_block_is_none(chain, node):
+    chain.results["eth_getBlockByNumber finalized"] = None
+
+    assert node.receipt(wallet=WALLET, tx_hash=TX_HASH).finalized_number == 0
+
+
+@pytest.mark.parametrize("method", ["eth_getTransactionCount", "eth_getBlockByNumber"])
+def test_what_is_finalized_and_failed_otherwise_is_not_zero(chain, node, method):
+    chain.errors[f"{method} finalized"] = {"code": -32000, "message": "busy"}
 
     with pytest.raises(RetryLater):
         node.receipt(wallet=WALLET, tx_hash=TX_HASH)

@@ -70,7 +70,7 @@ RESULTS: dict[str, object] = {
             }
         ],
     },
-    "eth_getBlockByNumber": {"hash": BLOCK_HASH},
+    "eth_getBlockByNumber": {"hash": BLOCK_HASH, "number": "0x62"},
 }  # fmt: skip
 VIEWS = {
     "70a08231": word(7_000_000),
@@ -185,6 +185,7 @@ def test_a_receipt_is_answered_whether_it_was_asked_for_or_hinted_at(node, uniqu
         latest_nonce=7,
         finalized_nonce=7,
         sender=WALLET.lower(),
+        finalized_number=98,
     )
     assert sent == [Outgoing("chain-results", observed)]
 

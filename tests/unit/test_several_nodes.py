@@ -77,6 +77,7 @@ def test_a_receipt_counts_only_where_all_agree() -> None:
     assert nodes.receipt(wallet=WALLET, tx_hash=signed.tx_hash).status == "absent"
     other.mined[signed.tx_hash] = (other.mined[signed.tx_hash][0], one.head)
     agreed = nodes.receipt(wallet=WALLET, tx_hash=signed.tx_hash)
+    assert agreed.finalized_number == min(one.head, other.head)
     assert (agreed.status, agreed.block_number) == ("success", one.head)
     assert agreed.head_number == min(one.head, other.head)
 

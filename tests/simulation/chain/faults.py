@@ -96,9 +96,7 @@ class NodeFaults:
         if method == COUNT:
             true = int(node.answer(method, params), 16)
             odd = (hex(max(0, true - 1)), "0x0", None, "soon", hex(true + 1))
-            # what a node that is alone calls final is all that there is to know
-            alone = len(self._nodes) == 1 and params[1] == "finalized"
-            return self._chance.pick("odd count", odd[:-1] if alone else odd)
+            return self._chance.pick("odd count", odd)
         return self._chance.pick("odd number", ODD_NUMBERS)
 
     def _receipt(self, url: str, node: Node, params: list[Any]) -> Any:

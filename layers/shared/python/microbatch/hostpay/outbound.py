@@ -142,6 +142,7 @@ def _receipt(
         latest_nonce=found.latest_nonce,
         finalized_nonce=found.finalized_nonce,
         sender=found.sender,
+        finalized_number=found.finalized_number,
     )
 
 

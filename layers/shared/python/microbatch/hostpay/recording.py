@@ -183,8 +183,15 @@ def _deep_enough(
 
 
 def _is_final(transfer: Transfer, message: ReceiptObserved) -> bool:
-    """Whether the transfer's nonce is consumed in a finalized block."""
-    return transfer.nonce is not None and message.finalized_nonce > transfer.nonce
+    """Whether the transfer's nonce is consumed in a finalized block, and by these bytes.
+
+    The count alone may be another node's, or another branch's: then other bytes have consumed it.
+    """
+    return (
+        transfer.nonce is not None
+        and message.finalized_nonce > transfer.nonce
+        and 0 < message.block_number <= message.finalized_number
+    )
 
 
 def _note_mined(

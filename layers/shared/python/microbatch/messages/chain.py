@@ -101,6 +101,7 @@ class ReceiptObserved(OwnMessage):
     latest_nonce: Count
     finalized_nonce: Count
     sender: Text = ""  # who sent the transaction; "" when absent
+    finalized_number: Count = 0  # of the block, as the node that named canonical_hash has it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,6 +42,7 @@ class Receipt:
     block_number: int = 0
     block_hash: str = ""
     canonical_hash: str = ""
+    finalized_number: int = 0  # of the block, as whoever named canonical_hash has it
     gas_used: int = 0
     effective_gas_price_wei: int = 0
     sender: str = ""

@@ -22,7 +22,13 @@ from microbatch.vendors.ethereum.answers import (
 from microbatch.vendors.ethereum.broadcast import BroadcastOutcome, classify_broadcast_error
 from microbatch.vendors.ethereum.feed import usable_price
 from microbatch.vendors.ethereum.fees import FEES, fees_in
-from microbatch.vendors.ethereum.nonces import GET_COUNT, Consumer, consumer_of
+from microbatch.vendors.ethereum.finality import (
+    GET_COUNT,
+    finalized_count,
+    hash_and_finalized,
+    hash_at,
+)
+from microbatch.vendors.ethereum.nonces import Consumer, consumer_of
 from microbatch.vendors.ethereum.receipts import (
     GET_RECEIPT,
     receipt_number,
@@ -52,7 +58,6 @@ from microbatch.vendors.ethereum.tokens import (
 )
 from microbatch.vendors.wire import ETHEREUM_ADDRESS, cut
 
-UNKNOWN_BLOCK_CODE = -39001
 PROBLEM_MAX_BYTES = 200
 ESTIMATE = "eth_estimateGas"
 INSUFFICIENT_FUNDS = "insufficient_funds"
@@ -141,7 +146,7 @@ class Node:
     def receipt(self, *, wallet: str, tx_hash: str) -> Receipt:
         """What the node knows of the transaction now. Raises RetryLater, InvalidInput.
 
-        finalized_nonce is 0 where the node has no finalized block: no evidence, not an error.
+        Both of the finalized block are 0 where the node has none: no evidence, not an error.
         """
         wallet = _address("wallet", wallet)
         # The counts come first, in a request of their own: a nonce that was consumed before the
@@ -149,7 +154,7 @@ class Node:
         finalized, latest = self._rpc.ask(
             (GET_COUNT, wallet, "finalized"), (GET_COUNT, wallet, "latest")
         )
-        finalized_nonce = _finalized_nonce_or_zero(finalized)
+        finalized_nonce = finalized_count(finalized)
         latest_nonce = number(GET_COUNT, latest.result)
         found, head_number = self._receipt_and_head(tx_hash)
         if found is None:
@@ -160,6 +165,7 @@ class Node:
                 finalized_nonce=finalized_nonce,
             )
         block_number = receipt_number(found, "blockNumber")
+        canonical_hash, finalized_number = hash_and_finalized(self._rpc, block_number)
         return Receipt(
             status=receipt_status(found),
             head_number=max(head_number, block_number),  # nodes behind one URL differ by a block
@@ -167,7 +173,8 @@ class Node:
             finalized_nonce=finalized_nonce,
             block_number=block_number,
             block_hash=block_hash(GET_RECEIPT, found.get("blockHash")),
-            canonical_hash=self._canonical_hash(block_number),
+            canonical_hash=canonical_hash,
+            finalized_number=finalized_number,
             gas_used=receipt_number(found, "gasUsed"),
             effective_gas_price_wei=receipt_quantity(found, "effectiveGasPrice"),
             sender=receipt_sender(found),
@@ -247,17 +254,7 @@ class Node:
     def _stands(self, receipt: dict[str, Any]) -> bool:
         """Whether its block is the one at its height now: else its depth says nothing."""
         mined_in = block_hash(GET_RECEIPT, receipt.get("blockHash"))
-        return self._canonical_hash(receipt_number(receipt, "blockNumber")) == mined_in
-
-    def _canonical_hash(self, block_number: int) -> str:
-        """The hash the node has at this height now; "" when its chain is shorter."""
-        method = "eth_getBlockByNumber"
-        block = self._rpc.call(method, hex(block_number), False)
-        if block is None:
-            return ""
-        if not isinstance(block, dict):
-            raise malformed(method)
-        return block_hash(method, block.get("hash"))
+        return hash_at(self._rpc, receipt_number(receipt, "blockNumber")) == mined_in
 
 
 def _address(name: str, value: str) -> str:
@@ -287,13 +284,3 @@ def _gas(said: Said) -> tuple[int, str]:
     if gas < GAS_MIN:
         raise malformed(ESTIMATE)
     return gas, ""
-
-
-def _finalized_nonce_or_zero(said: Said) -> int:
-    try:
-        return number(GET_COUNT, said.result)
-    except NodeRefusal as refusal:
-        text = refusal.message.lower()
-        if refusal.code == UNKNOWN_BLOCK_CODE or ("block" in text and "not found" in text):
-            return 0
-        raise

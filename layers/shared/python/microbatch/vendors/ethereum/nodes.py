@@ -77,6 +77,7 @@ class Nodes:
             agreed,
             latest_nonce=min(each.latest_nonce for each in seen),
             finalized_nonce=min(each.finalized_nonce for each in seen),
+            finalized_number=min(each.finalized_number for each in seen),
         )
 
     def transfer_logs(self, *, tx_hash: str, token: str, to_address: str) -> TransferLogs:

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from microbatch.vendors.ethereum.finality import GET_BLOCK, GET_COUNT
 from microbatch.vendors.ethereum.rpc import HASH, NodeRefusal, Rpc, malformed, quantity
-
-GET_COUNT = "eth_getTransactionCount"
-GET_BLOCK = "eth_getBlockByNumber"
 
 
 @dataclass(frozen=True, slots=True)
