@@ -1,4 +1,4 @@
-"""Put business events on the event bus: all of a call at once, what it refuses one by one."""
+"""Put business events on the event bus: all of a call at once, what it refuses waits."""
 
 from typing import Any
 

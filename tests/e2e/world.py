@@ -132,10 +132,12 @@ class World(Customer):
             found = scheduler.get_schedule(Name=entry["Name"], GroupName=entry["GroupName"])
             function = found["Target"]["Arn"].partition(":function:")[2]
             if function in left:
+                assert found["State"] == "ENABLED"
                 given = {name: found[name] for name in SCHEDULE_FIELDS}
                 scheduler.update_schedule(**given, State="DISABLED")
                 left.remove(function)
         assert left == set()
+        self.until_quiet()  # one may have begun something a moment ago
 
     # --- books and queues -----------------------------------------------------------------------
 

@@ -3,10 +3,12 @@
 import dataclasses
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 
 from cdk.stages import CONSUMER
 from microbatch import messages
@@ -158,6 +160,42 @@ def test_events_go_together_and_one_that_is_forged_holds_nobody_up(
     ids = sorted(json.loads(entry["Detail"])["id"] for entry in entries)
     assert ids == ["event 0", "event 1", "event 2"]
     assert doors.counts() == {"events-dlq": 1}
+
+
+@pytest.mark.parametrize("refuses", ["one of them", "all of them", "to answer"])
+def test_what_the_bus_does_not_take_waits_and_is_not_asked_for_again_at_once(
+    doors: Doors, put: list[Any], refuses: str
+) -> None:
+    taken, refused = {"EventId": "1"}, {"ErrorCode": "ThrottlingException"}
+    entries = [taken, refused, taken] if refuses == "one of them" else [refused] * 3
+    said = json.dumps({"FailedEntryCount": 1, "Entries": entries}).encode()
+    status = 503 if refuses == "to answer" else 200
+    events = [
+        dataclasses.replace(sample(messages.EventOccurred), event_id=f"{n}") for n in range(3)
+    ]
+
+    with answering(status, b"{}" if status == 503 else said):
+        failed = doors.deliver("events", *(signed("events", each) for each in events))
+
+    assert failed == {"one of them": 1, "all of them": 3, "to answer": 3}[refuses]
+    assert len(put) == 1
+    assert doors.counts() == {"events": failed}
+
+
+@contextmanager
+def answering(status: int, body: bytes) -> Iterator[None]:
+    """EventBridge says just this."""
+    assert boto3.DEFAULT_SESSION is not None
+    emitter = boto3.DEFAULT_SESSION.events
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        response = AWSResponse(request.url, status, {}, None)
+        response._content = body
+        return response
+
+    emitter.register_first("before-send.events.PutEvents", answer)
+    yield
+    emitter.unregister("before-send.events.PutEvents", answer)
 
 
 def test_the_signer_commits_the_bytes_that_it_sends(doors: Doors, pipeline: Pipeline) -> None:

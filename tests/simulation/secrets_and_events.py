@@ -21,7 +21,7 @@ SIGNING_KEYS = {family: hashlib.sha256(family.encode()).hexdigest() for family i
 IPN_SECRET = "ipn-secret"
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ALCHEMY_KEY = "whsec_ofATestOfAlchemysNotify"
-UNREADABLE, BUS_REFUSES, KMS_FAILS = 0.008, 0.01, 0.05
+UNREADABLE, BUS_REFUSES, BUS_UNHEARD, KMS_FAILS = 0.008, 0.01, 0.01, 0.05
 
 
 def secret_values(
@@ -103,7 +103,7 @@ class EventsClient:
         raise UnknownEffect(f"events.{name} passes no seam")
 
     def put_events(self, *, Entries: list[dict[str, Any]]) -> Any:
-        """Put events on the bus; it may refuse some."""
+        """Put events on the bus; it may refuse some, and its answer may not come through."""
         refused = [
             self.chance.strikes("bus_refuses", "events", BUS_REFUSES * self.severity)
             for _ in Entries
@@ -111,6 +111,8 @@ class EventsClient:
         taken = [entry for entry, no in zip(Entries, refused, strict=True) if not no]
         if taken:
             self.seams.effect("event", lambda: self._put(taken))
+        if self.chance.strikes("bus_unheard", "events", BUS_UNHEARD * self.severity):
+            raise ReadTimeoutError(endpoint_url="https://events")
         return {
             "FailedEntryCount": sum(refused),
             "Entries": [

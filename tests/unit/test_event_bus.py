@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from cdk.stages import CONSUMER
-from microbatch.errors import RetryLater
+from microbatch.errors import InvalidInput, RetryLater
 from microbatch.messages import EventOccurred
 from microbatch.operations.outbound import publish, publish_many
 from microbatch.platform.bus import ENTRIES_MAX, EventBus
@@ -53,9 +53,8 @@ NAMED = {f"message {name}": event(name) for name in ("first", "second", "third")
 def test_all_go_with_one_call() -> None:
     client = Events()
 
-    done, outgoing = publish_many(NAMED, EventBus(client, "events"), NOW)
+    assert publish_many(NAMED, EventBus(client, "events"), NOW) == {}
 
-    assert (done, outgoing) == (set(NAMED), [])
     (entries,) = client.calls
     assert [entry["DetailType"] for entry in entries] == ["first", "second", "third"]
 
@@ -63,9 +62,7 @@ def test_all_go_with_one_call() -> None:
 def test_what_is_refused_is_left_and_nothing_else() -> None:
     bus = EventBus(Events({"second"}), "events")
 
-    done, _ = publish_many(NAMED, bus, NOW)
-
-    assert done == {"message first", "message third"}
+    assert publish_many(NAMED, bus, NOW) == {"message second": "ThrottlingException"}
     with pytest.raises(RetryLater, match="ThrottlingException"):
         publish(NAMED["message second"], bus, NOW)
 
@@ -75,6 +72,19 @@ def test_without_an_answer_nothing_is_done() -> None:
 
     with pytest.raises(RetryLater, match="event bus"):
         publish_many(NAMED, bus, NOW)
+
+
+def test_a_call_that_cannot_be_right_is_no_matter_of_time() -> None:
+    """Each is then put by itself; the one that is too large goes where an operator finds it."""
+    client, error = Events(), {"Error": {"Code": "ValidationException", "Message": "too large"}}
+
+    def refuse(**_call: Any) -> Any:
+        raise ClientError(error, "PutEvents")
+
+    client.put_events = refuse  # type: ignore[method-assign]
+
+    with pytest.raises(InvalidInput, match="ValidationException"):
+        publish(NAMED["message first"], EventBus(client, "events"), NOW)
 
 
 def test_an_answer_for_some_of_them_is_none() -> None:

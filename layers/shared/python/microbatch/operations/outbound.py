@@ -28,23 +28,17 @@ def publish(message: EventOccurred, bus: Bus, now: datetime) -> list[Outgoing]:
     return []
 
 
-def publish_many(
-    events: Mapping[str, EventOccurred], bus: Bus, now: datetime
-) -> tuple[set[str], list[Outgoing]]:
-    """(names of the messages whose events the bus took, nothing to send), with one call."""
+def publish_many(events: Mapping[str, EventOccurred], bus: Bus, now: datetime) -> dict[str, str]:
+    """Put events on the bus with one call; by name, why it refused which. Raises RetryLater."""
     del now
-    refusals = bus.put([_in_envelope(message) for message in events.values()])
-    taken = {
-        name: message
-        for (name, message), refused in zip(events.items(), refusals, strict=True)
-        if not refused
-    }
+    said = bus.put([_in_envelope(message) for message in events.values()])
+    refused = {name: why for name, why in zip(events, said, strict=True) if why}
     logger.info(
         "events_published",
-        events=[messages.subject(message) for message in taken.values()],
-        left_count=len(events) - len(taken),
+        events=[messages.subject(events[name]) for name in events if name not in refused],
+        left_count=len(refused),
     )
-    return set(taken), []
+    return refused
 
 
 def _in_envelope(message: EventOccurred) -> tuple[str, dict[str, Any]]:

@@ -160,10 +160,11 @@ class Database:
                 raise
             count_all(counted)
         except psycopg2.Error as error:
+            error.args = (_first_line(error),)  # whoever logs it shows no row
             if isinstance(error, _DEMOTED):
                 self.close()
             if self._connection is None or isinstance(error, _OUTAGES):
-                raise RetryLater(f"database: {_first_line(error)}") from error
+                raise RetryLater(f"database: {error}") from error
             raise
         finally:
             self._busy = False
@@ -182,14 +183,17 @@ class Database:
                 return self._begun(self._connection)
             except psycopg2.Error as error:
                 logger.info("database_connection_lost", reason=_first_line(error))
-                self.close()
         self._connection = self._connect()
         return self._begun(self._connection)
 
     def _begun(self, connection: extensions.connection) -> tuple[extensions.cursor, datetime]:
-        cursor = connection.cursor()
-        cursor.execute("BEGIN; SELECT now()")  # one way there and back
-        ((began_at,),) = cursor.fetchall()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("BEGIN; SELECT now()")  # one way there and back
+            ((began_at,),) = cursor.fetchall()
+        except BaseException:
+            self.close()  # nobody may find it within a transaction
+            raise
         return cursor, began_at
 
     def _commit(self, cursor: extensions.cursor) -> None:

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 RDS_ROOTS = Path(__file__).parent.parent / "certificates" / "rds-ca-rsa2048-g1.pem"
 KMS_SECONDS_MAX = 2
-EVENT_SECONDS_MAX = 1  # of silence: asked for all and for each of ten, a function still has time
 # Logins to the database, the strongest first: a function has the one of its zone.
 LOGINS = ("DATABASE_OWNER", "DATABASE_VAULT", "DATABASE_LEDGER")
 LOGIN_FIELDS = ("host", "port", "dbname", "username", "password")
@@ -185,8 +184,7 @@ def event_bus() -> "EventBus":
     """The bus that business events go to."""
     from microbatch.platform.bus import EventBus  # noqa: PLC0415
 
-    limits = {"connect_seconds": EVENT_SECONDS_MAX, "read_seconds": EVENT_SECONDS_MAX}
-    return EventBus(aws_client("events", **limits), setting("EVENT_BUS_NAME"))
+    return EventBus(aws_client("events"), setting("EVENT_BUS_NAME"))
 
 
 def node(fresh: bool = False) -> "Node | Nodes":

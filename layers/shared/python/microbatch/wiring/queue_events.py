@@ -5,11 +5,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from microbatch import messages
-from microbatch.errors import ExpiredToken, InvalidToken, MicrobatchError
+from microbatch.errors import ExpiredToken, InvalidToken, MicrobatchError, RetryLater
 from microbatch.messages import QUEUES, Outgoing
 from microbatch.wiring.invocation import queue_named, records_in
 from microbatch.wiring.parts import checked, processor, secrets
-from microbatch.wiring.steps import send, transact, utc_now
+from microbatch.wiring.steps import decoded, send, transact, utc_now
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -43,17 +43,35 @@ def together(
 
 def ask_together(
     event: Any,
-    act: Callable[..., Together],
+    act: Callable[..., dict[str, str]],
     outside: Callable[[], object],
     handle: "Callable[[SQSRecord], None]",
     context: "LambdaContext",
 ) -> Any:
     """Ask the outside for all of an event's records with one call, and handle each of the rest.
 
+    Which of them it refused, and why, is what `act` gives: these wait, as all do when there is no
+    answer. Asked for once more at once, it would have the more to do, the less it can.
     Gives which of them come again. Raises InvalidInput when it is not the function's own event.
     """
-    left = _at_once(event, lambda found: act(found, outside(), utc_now()))
-    return _one_by_one(left, handle, context)
+    waiting: dict[str, str] = {}
+
+    def ask_for_all(found: dict[str, Any]) -> Together:
+        try:
+            waiting.update(act(found, outside(), utc_now()))
+        except RetryLater as error:
+            waiting.update(dict.fromkeys(found, str(error)))
+        return found.keys() - waiting.keys(), []
+
+    def handle_unless_waiting(record: "SQSRecord") -> None:
+        reason = waiting.get(str(record.message_id))
+        if reason is None:
+            handle(record)
+        else:
+            decoded(record)  # so that the log names its ids
+            raise RetryLater(reason)
+
+    return _one_by_one(_at_once(event, ask_for_all), handle_unless_waiting, context)
 
 
 def _one_by_one(
