@@ -24,7 +24,7 @@ GAS = "eth_estimateGas"
 FEES = "eth_feeHistory"
 UNREACHABLE, UNHEARD, BUSY, REFUSED = 0.003, 0.002, 0.003, 0.02
 BLIND, DROPS, CUT, ODD_NUMBER = 0.02, 0.03, 0.002, 0.004
-LAGS, FORKED, INVENTS = 0.004, 0.6, 0.05
+LAGS, FORKED, INVENTS, FINAL_TOO_SOON = 0.004, 0.6, 0.05, 0.1
 SPELL_SECONDS = (60, 900)
 ODD_NUMBERS = ("0x0", "0x1", "0xffffffffffffffffffff", "-1", None, "not a number")
 OUTAGE = 0.0006
@@ -87,6 +87,10 @@ class NodeFaults:
             return self._receipt(url, node, params)
         if method == SEND:
             return self._take(url, node, params)
+        if (method, *params[1:]) == (COUNT, "finalized") and self._strikes(
+            "node_counts_as_final", url, FINAL_TOO_SOON
+        ):
+            params = [params[0], "latest"]  # another node behind this URL, or one that guesses
         if method in (GAS, COUNT) and self._strikes("node_odd_number", url, ODD_NUMBER):
             return self._odd_number(method, node, params)
         return node.answer(method, params)
